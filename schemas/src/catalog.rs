@@ -1,0 +1,141 @@
+//! All compiled definitions: immutable, and replaced whole.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::cohort::Cohort;
+use crate::filter::{Filter, PropertyMatching};
+use crate::flag::Flag;
+use crate::ids::{MatcherId, ProjectId};
+
+/// Every project's definitions.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    projects: Vec<Arc<Project>>,
+    by_token: FxHashMap<String, usize>,
+}
+
+impl Catalog {
+    /// A catalog of these projects, whose tokens differ.
+    pub fn new(projects: Vec<Project>) -> Self {
+        let by_token =
+            projects.iter().enumerate().map(|(at, project)| (project.token.clone(), at)).collect();
+        Catalog { projects: projects.into_iter().map(Arc::new).collect(), by_token }
+    }
+
+    /// The project that this token opens.
+    pub fn project(&self, token: &str) -> Option<&Arc<Project>> {
+        self.by_token.get(token).map(|at| &self.projects[*at])
+    }
+
+    /// The project that a record without a token belongs to: the only one.
+    pub fn only_project(&self) -> Option<&Arc<Project>> {
+        match self.projects.as_slice() {
+            [project] => Some(project),
+            _ => None,
+        }
+    }
+
+    /// All of them, by name.
+    pub fn projects(&self) -> &[Arc<Project>] {
+        &self.projects
+    }
+
+    /// How far back the longest window reaches, in milliseconds.
+    pub fn horizon_ms(&self) -> i64 {
+        let matchers = self.projects.iter().flat_map(|project| &project.matchers);
+        matchers.map(|matcher| matcher.horizon_ms).max().unwrap_or(0)
+    }
+}
+
+/// One tenant.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// Its number in records and keys.
+    pub id: ProjectId,
+    /// Its folder's name.
+    pub name: String,
+    /// What SDKs call the project key.
+    pub token: String,
+    /// What opens its private routes.
+    pub secrets: Vec<String>,
+    /// What days and naive times mean.
+    pub time_zone: jiff::tz::TimeZone,
+    /// PostHog's version of the rules for `exact`.
+    pub property_matching: PropertyMatching,
+    /// By key.
+    pub flags: Vec<Flag>,
+    /// A cohort refers only to cohorts before it.
+    pub cohorts: Vec<Cohort>,
+    /// What events feed, each once.
+    pub matchers: Vec<Matcher>,
+    /// Event name to indexes in `matchers`: what no matcher names is not parsed.
+    pub gate: FxHashMap<String, Vec<usize>>,
+    /// PostHog's group types by index.
+    pub group_types: BTreeMap<String, String>,
+}
+
+/// The part of conditions that events feed: an event's name and property filters.
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    /// Persisted, and never reused.
+    pub id: MatcherId,
+    /// The event's name.
+    pub event: String,
+    /// All must hold.
+    pub filters: Vec<Filter>,
+    /// How many entries its conditions need.
+    pub k: u16,
+    /// How far back its conditions look, in milliseconds.
+    pub horizon_ms: i64,
+}
+
+/// The numbers of projects and matchers, kept with the state that bears them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registry {
+    projects: BTreeMap<String, ProjectId>,
+    matchers: BTreeMap<String, Registered>,
+    next_matcher: u32,
+}
+
+/// A matcher that has a number, with what its windows were kept for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    /// Its number.
+    pub id: MatcherId,
+    /// How many entries are kept.
+    pub k: u16,
+    /// For how long, in milliseconds.
+    pub horizon_ms: i64,
+}
+
+impl Registry {
+    /// The number of the project of this name.
+    pub fn project(&mut self, name: &str) -> ProjectId {
+        let next = ProjectId(self.projects.len() as u32);
+        *self.projects.entry(name.to_owned()).or_insert(next)
+    }
+
+    /// The matcher with this canonical description, which needs `k` entries for `horizon_ms`.
+    /// One that was kept for less gets a new number: its windows have to be filled again.
+    pub fn matcher(&mut self, canonical: &str, k: u16, horizon_ms: i64) -> Registered {
+        if let Some(kept) = self.matchers.get(canonical)
+            && kept.k >= k
+            && kept.horizon_ms >= horizon_ms
+        {
+            return *kept;
+        }
+        let registered = Registered { id: MatcherId(self.next_matcher), k, horizon_ms };
+        self.next_matcher += 1;
+        self.matchers.insert(canonical.to_owned(), registered);
+        registered
+    }
+
+    /// Forgets matchers that no definition uses; their numbers stay used up.
+    pub fn retain(&mut self, used: impl Fn(MatcherId) -> bool) {
+        self.matchers.retain(|_, registered| used(registered.id));
+    }
+}

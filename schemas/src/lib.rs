@@ -1,0 +1,20 @@
+//! What the processor, which folds, and the evaluator, which decides, agree on.
+//!
+//! - [`event`]: a record of the log becomes an [`event::Event`], or a named skip.
+//! - [`window`] and [`record`]: what is kept of a person's events, merged without order.
+//! - [`catalog`]: compiled definitions, made from YAML and PostHog JSON by [`definitions`].
+//! - [`lookup`] and [`append`]: the two seams, towards state and towards the log.
+
+pub mod append;
+pub mod catalog;
+pub mod cohort;
+pub mod event;
+pub mod filter;
+pub mod flag;
+pub mod ids;
+pub mod lookup;
+pub mod properties;
+pub mod record;
+pub mod time;
+pub mod truth;
+pub mod window;

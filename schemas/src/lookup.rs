@@ -1,0 +1,59 @@
+//! The seam towards state: what is known of a person, never a yes or no.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::ids::{MatcherId, ProjectId};
+use crate::record::Record;
+use crate::truth::Unknown;
+
+/// Since when a matcher's windows are known complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    /// Every event after this instant is in; `i64::MIN` where the log has its first record.
+    Since(i64),
+    /// The log is being read for it; so much is done.
+    Filling {
+        /// Whole percents, 0 to 99.
+        percent: u8,
+    },
+}
+
+/// Coverage by matcher: the least over the partitions that were asked.
+pub type Coverages = FxHashMap<MatcherId, Coverage>;
+
+/// Partition to next offset: how far the state that answered had read.
+pub type Position = BTreeMap<i32, i64>;
+
+/// What is known of one person at one moment.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Everything kept of the distinct ids that were asked for, merged.
+    pub record: Record,
+    /// Since when each matcher is complete; a matcher that isn't here is being filled.
+    pub coverage: Arc<Coverages>,
+    /// Set when nothing behavioural can be known at all.
+    pub unknown: Option<Unknown>,
+    /// How far the state had read.
+    pub position: Position,
+    /// How long ago state was last known to have everything of the log, in milliseconds;
+    /// 0 while it follows.
+    pub stale_ms: i64,
+}
+
+/// Answers what is known of people: here, at a partition's owner, or at a standby.
+pub trait Lookup: Send + Sync + 'static {
+    /// What is known of the person behind these distinct ids at `now_ms`.
+    fn lookup(
+        &self,
+        project: ProjectId,
+        distinct_ids: &[&str],
+        now_ms: i64,
+    ) -> impl Future<Output = Facts> + Send;
+
+    /// Whether this node may take traffic, or the sentence that says why not.
+    fn ready(&self, now_ms: i64) -> Result<(), String>;
+}

@@ -1,0 +1,279 @@
+//! Everything kept of one distinct id in one partition: windows, then property registers.
+//!
+//! Layout, version 1, little-endian where not said otherwise:
+//!
+//! ```text
+//! version u8 | bytes of windows u32 | windows, by matcher | properties, by key (properties.rs)
+//! window:  matcher u32 | entries u16 | entries, newest first, 12 bytes big-endian each
+//! ```
+//!
+//! A record merges with any other of the same distinct id, in any order and any number of times.
+
+use crate::ids::MatcherId;
+use crate::properties::{self, Register};
+use crate::window::{ENTRY_BYTES, Entry, Folded, Placing, Window};
+
+const VERSION: u8 = 1;
+const HEADER_BYTES: usize = 5;
+const WINDOW_HEADER_BYTES: usize = 6;
+/// Records grow by this step, so that a hit rarely moves one and little is wasted.
+const GROWTH_BYTES: usize = 2 * ENTRY_BYTES;
+
+/// Why stored bytes are no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Written by another version.
+    #[error("a record of version {0}, this is version {VERSION}")]
+    Version(u8),
+    /// Cut off, or not laid out as a record.
+    #[error("a record that is torn")]
+    Torn,
+}
+
+/// What is kept of a distinct id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record(Vec<u8>);
+
+impl Record {
+    /// Reads stored bytes, checking their layout once.
+    ///
+    /// # Errors
+    /// Another version, or a torn layout.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
+        match bytes.first() {
+            None => return Ok(Record::default()),
+            Some(&VERSION) => {}
+            Some(&other) => return Err(RecordError::Version(other)),
+        }
+        let record = Record(bytes.to_vec());
+        let windows = bytes.get(HEADER_BYTES..).ok_or(RecordError::Torn)?;
+        let windows_len = record.windows_len();
+        let mut windows = windows.get(..windows_len).ok_or(RecordError::Torn)?;
+        while !windows.is_empty() {
+            let header = windows.get(..WINDOW_HEADER_BYTES).ok_or(RecordError::Torn)?;
+            let bytes = window_bytes(header);
+            windows = windows.get(bytes..).ok_or(RecordError::Torn)?;
+        }
+        properties::check(&bytes[HEADER_BYTES + windows_len..]).ok_or(RecordError::Torn)?;
+        Ok(record)
+    }
+
+    /// The record as it is stored.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Bytes it takes in memory, spare room included.
+    pub fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.0.len() <= HEADER_BYTES
+    }
+
+    /// The windows, by matcher.
+    pub fn windows(&self) -> impl Iterator<Item = (MatcherId, Window<'_>)> {
+        let mut rest = self.windows_section();
+        std::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let (window, after) = rest.split_at(window_bytes(rest));
+            rest = after;
+            Some((matcher_of(window), Window::new(&window[WINDOW_HEADER_BYTES..])))
+        })
+    }
+
+    /// The window of one matcher; empty where nothing was kept for it.
+    pub fn window(&self, matcher: MatcherId) -> Window<'_> {
+        let found = self.windows().find(|(id, _)| *id >= matcher);
+        found.filter(|(id, _)| *id == matcher).map_or(Window::EMPTY, |(_, window)| window)
+    }
+
+    /// Keeps `entry` among the newest `k` of `matcher`.
+    pub fn fold(&mut self, matcher: MatcherId, k: u16, entry: Entry) -> Folded {
+        debug_assert!(k > 0);
+        let (at, found) = self.locate(matcher);
+        if !found {
+            self.open_window(at, matcher, entry);
+            return Folded::Kept;
+        }
+        let entries_at = at + WINDOW_HEADER_BYTES;
+        let len = window_len(&self.0[at..]);
+        let window = Window::new(&self.0[entries_at..entries_at + len * ENTRY_BYTES]);
+        match window.placing(entry, k) {
+            Placing::Not(folded) => return folded,
+            Placing::At(index) if len < usize::from(k) => {
+                let place = entries_at + index * ENTRY_BYTES;
+                self.splice(place, 0, &entry.to_bytes());
+                self.set_window_len(at, len + 1);
+            }
+            Placing::At(index) => self.rotate_in(entries_at, index, len - 1, entry),
+            Placing::Instead { twin, at: index } => {
+                let from = entries_at + twin * ENTRY_BYTES;
+                let to = entries_at + (index + 1) * ENTRY_BYTES;
+                self.0[from..to].rotate_left(ENTRY_BYTES);
+                self.0[to - ENTRY_BYTES..to].copy_from_slice(&entry.to_bytes());
+            }
+        }
+        debug_assert!(self.window(matcher).entries().is_sorted_by(|newer, older| newer > older));
+        Folded::Kept
+    }
+
+    /// Adds everything of `other`. `k_of` tells how many entries a matcher keeps; a matcher
+    /// without an answer is no longer used, and its entries are left behind.
+    pub fn merge(&mut self, other: &Record, k_of: impl Fn(MatcherId) -> Option<u16>) {
+        for (matcher, window) in other.windows() {
+            if let Some(k) = k_of(matcher) {
+                for entry in window.entries() {
+                    self.fold(matcher, k, entry);
+                }
+            }
+        }
+        for register in other.registers() {
+            self.write(&register);
+        }
+    }
+
+    /// The property registers, by key.
+    pub fn registers(&self) -> impl Iterator<Item = Register<'_>> {
+        properties::registers(self.properties_section())
+    }
+
+    /// Merges one property register. Returns whether it was kept: an older one loses, and so
+    /// does one that would grow a person's properties beyond
+    /// [`properties::PROPERTIES_BYTES_MAX`].
+    pub fn write(&mut self, register: &Register<'_>) -> bool {
+        let section = HEADER_BYTES + self.windows_len();
+        let held = properties::place(self.properties_section(), register);
+        let Some(range) = held else {
+            return false;
+        };
+        let grown = self.properties_section().len() - range.len() + register.stored_len();
+        if grown > properties::PROPERTIES_BYTES_MAX {
+            return false;
+        }
+        self.ensure_header();
+        let section = section.max(HEADER_BYTES);
+        self.splice(section + range.start, range.len(), &register.to_bytes());
+        true
+    }
+
+    /// Keeps only what some matcher can still see at `log_time_ms`: `horizon_of` tells how far
+    /// back it looks, or nothing once it is no longer used. Returns whether anything is left.
+    pub fn expire(
+        &mut self,
+        horizon_of: impl Fn(MatcherId) -> Option<i64>,
+        log_time_ms: i64,
+    ) -> bool {
+        let visible = |matcher, window: Window<'_>| {
+            let newest_ms = window.newest().map_or(i64::MIN, Entry::time_ms);
+            horizon_of(matcher).is_some_and(|horizon_ms| newest_ms > log_time_ms - horizon_ms)
+        };
+        if self.windows().any(|(matcher, window)| !visible(matcher, window)) {
+            let mut kept = vec![VERSION, 0, 0, 0, 0];
+            for (matcher, window) in self.windows().filter(|(id, window)| visible(*id, *window)) {
+                kept.extend_from_slice(&matcher.0.to_le_bytes());
+                kept.extend_from_slice(&(window.len() as u16).to_le_bytes());
+                window.entries().for_each(|entry| kept.extend_from_slice(&entry.to_bytes()));
+            }
+            let windows_len = (kept.len() - HEADER_BYTES) as u32;
+            kept[1..HEADER_BYTES].copy_from_slice(&windows_len.to_le_bytes());
+            kept.extend_from_slice(self.properties_section());
+            self.0 = kept;
+        }
+        !self.is_empty()
+    }
+
+    fn windows_len(&self) -> usize {
+        match self.0.get(1..HEADER_BYTES) {
+            Some(bytes) => u32::from_le_bytes(bytes.try_into().expect("4 bytes")) as usize,
+            None => 0,
+        }
+    }
+
+    fn windows_section(&self) -> &[u8] {
+        match self.0.get(HEADER_BYTES..) {
+            Some(after) => &after[..self.windows_len()],
+            None => &[],
+        }
+    }
+
+    fn properties_section(&self) -> &[u8] {
+        match self.0.get(HEADER_BYTES..) {
+            Some(after) => &after[self.windows_len()..],
+            None => &[],
+        }
+    }
+
+    /// Where the matcher's window begins, or would, and whether it is there.
+    fn locate(&self, matcher: MatcherId) -> (usize, bool) {
+        let mut at = HEADER_BYTES;
+        let end = HEADER_BYTES + self.windows_len();
+        while at < end {
+            let id = matcher_of(&self.0[at..]);
+            if id >= matcher {
+                return (at, id == matcher);
+            }
+            at += window_bytes(&self.0[at..]);
+        }
+        (at, false)
+    }
+
+    fn open_window(&mut self, at: usize, matcher: MatcherId, entry: Entry) {
+        self.ensure_header();
+        let mut window = [0; WINDOW_HEADER_BYTES + ENTRY_BYTES];
+        window[..4].copy_from_slice(&matcher.0.to_le_bytes());
+        window[4..6].copy_from_slice(&1u16.to_le_bytes());
+        window[6..].copy_from_slice(&entry.to_bytes());
+        self.splice(at, 0, &window);
+        self.set_windows_len(self.windows_len() + window.len());
+    }
+
+    fn set_window_len(&mut self, at: usize, len: usize) {
+        self.0[at + 4..at + 6].copy_from_slice(&(len as u16).to_le_bytes());
+        self.set_windows_len(self.windows_len() + ENTRY_BYTES);
+    }
+
+    fn set_windows_len(&mut self, len: usize) {
+        self.0[1..HEADER_BYTES].copy_from_slice(&(len as u32).to_le_bytes());
+    }
+
+    /// Puts `entry` at `index`; the entry at `last` leaves.
+    fn rotate_in(&mut self, entries_at: usize, index: usize, last: usize, entry: Entry) {
+        let from = entries_at + index * ENTRY_BYTES;
+        let to = entries_at + (last + 1) * ENTRY_BYTES;
+        self.0[from..to].rotate_right(ENTRY_BYTES);
+        self.0[from..from + ENTRY_BYTES].copy_from_slice(&entry.to_bytes());
+    }
+
+    fn ensure_header(&mut self) {
+        if self.0.is_empty() {
+            self.0.reserve_exact(HEADER_BYTES + WINDOW_HEADER_BYTES + GROWTH_BYTES);
+            self.0.extend_from_slice(&[VERSION, 0, 0, 0, 0]);
+        }
+    }
+
+    /// Replaces `len` bytes at `at` by `bytes`.
+    fn splice(&mut self, at: usize, len: usize, bytes: &[u8]) {
+        let grown = self.0.len() + bytes.len() - len;
+        if grown > self.0.capacity() {
+            self.0.reserve_exact(grown + GROWTH_BYTES - self.0.len());
+        }
+        self.0.splice(at..at + len, bytes.iter().copied());
+    }
+}
+
+fn matcher_of(window: &[u8]) -> MatcherId {
+    MatcherId(u32::from_le_bytes(window[..4].try_into().expect("4 bytes")))
+}
+
+fn window_len(window: &[u8]) -> usize {
+    usize::from(u16::from_le_bytes(window[4..6].try_into().expect("2 bytes")))
+}
+
+fn window_bytes(window: &[u8]) -> usize {
+    WINDOW_HEADER_BYTES + window_len(window) * ENTRY_BYTES
+}
