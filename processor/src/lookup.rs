@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use schemas::ids::ProjectId;
 use schemas::lookup::{Facts, Lookup};
 use schemas::record::Record;
-use schemas::truth::Unknown;
+use schemas::unknown::Unknown;
 
 use crate::store::Store;
 use crate::worker::Following;

@@ -72,7 +72,7 @@ impl Metrics {
         metrics.register(registry.sub_registry_with_prefix("sluice"));
         let outcomes = [Outcome::Folded, Outcome::Unwatched, Outcome::Known].into_iter();
         for outcome in outcomes.chain(Skip::ALL.map(Outcome::Skipped)) {
-            metrics.events.get_or_create(&OutcomeLabel { outcome: outcome.label() });
+            drop(metrics.events.get_or_create(&OutcomeLabel { outcome: outcome.label() }));
         }
         metrics
     }

@@ -16,5 +16,5 @@ pub mod lookup;
 pub mod properties;
 pub mod record;
 pub mod time;
-pub mod truth;
+pub mod unknown;
 pub mod window;

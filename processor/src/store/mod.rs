@@ -5,6 +5,8 @@ mod durable;
 mod hot;
 mod keys;
 mod progress;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
