@@ -21,15 +21,9 @@ pub struct Catalog {
 impl Catalog {
     /// A catalog of these projects, whose tokens differ.
     pub fn new(projects: Vec<Project>) -> Self {
-        let by_token = projects
-            .iter()
-            .enumerate()
-            .map(|(at, project)| (project.token.clone(), at))
-            .collect();
-        Catalog {
-            projects: projects.into_iter().map(Arc::new).collect(),
-            by_token,
-        }
+        let by_token =
+            projects.iter().enumerate().map(|(at, project)| (project.token.clone(), at)).collect();
+        Catalog { projects: projects.into_iter().map(Arc::new).collect(), by_token }
     }
 
     /// The project that this token opens.
@@ -53,10 +47,7 @@ impl Catalog {
     /// How far back the longest window reaches, in milliseconds.
     pub fn horizon_ms(&self) -> i64 {
         let matchers = self.projects.iter().flat_map(|project| &project.matchers);
-        matchers
-            .map(|matcher| matcher.horizon_ms)
-            .max()
-            .unwrap_or(0)
+        matchers.map(|matcher| matcher.horizon_ms).max().unwrap_or(0)
     }
 }
 
@@ -137,11 +128,7 @@ impl Registry {
         {
             return *kept;
         }
-        let registered = Registered {
-            id: MatcherId(self.next_matcher),
-            k,
-            horizon_ms,
-        };
+        let registered = Registered { id: MatcherId(self.next_matcher), k, horizon_ms };
         self.next_matcher += 1;
         self.matchers.insert(canonical.to_owned(), registered);
         registered

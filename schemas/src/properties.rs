@@ -66,11 +66,7 @@ impl Register<'_> {
     fn beats(&self, other: &Register<'_>) -> bool {
         let mine = (self.stamp, self.kind, &self.value);
         let theirs = (other.stamp, other.kind, &other.value);
-        if self.is_once() {
-            mine < theirs
-        } else {
-            mine > theirs
-        }
+        if self.is_once() { mine < theirs } else { mine > theirs }
     }
 }
 
@@ -152,11 +148,6 @@ fn read(bytes: &[u8]) -> Option<(Register<'_>, &[u8])> {
     let value_end = key_end.checked_add(value_len)?;
     let key = std::str::from_utf8(bytes.get(HEADER_BYTES..key_end)?).ok()?;
     let value = std::str::from_utf8(bytes.get(key_end..value_end)?).ok()?;
-    let register = Register {
-        key: key.into(),
-        kind,
-        stamp,
-        value: value.into(),
-    };
+    let register = Register { key: key.into(), kind, stamp, value: value.into() };
     Some((register, &bytes[value_end..]))
 }

@@ -50,9 +50,7 @@ impl Record {
         let windows_len = record.windows_len();
         let mut windows = windows.get(..windows_len).ok_or(RecordError::Torn)?;
         while !windows.is_empty() {
-            let header = windows
-                .get(..WINDOW_HEADER_BYTES)
-                .ok_or(RecordError::Torn)?;
+            let header = windows.get(..WINDOW_HEADER_BYTES).ok_or(RecordError::Torn)?;
             let bytes = window_bytes(header);
             windows = windows.get(bytes..).ok_or(RecordError::Torn)?;
         }
@@ -84,19 +82,14 @@ impl Record {
             }
             let (window, after) = rest.split_at(window_bytes(rest));
             rest = after;
-            Some((
-                matcher_of(window),
-                Window::new(&window[WINDOW_HEADER_BYTES..]),
-            ))
+            Some((matcher_of(window), Window::new(&window[WINDOW_HEADER_BYTES..])))
         })
     }
 
     /// The window of one matcher; empty where nothing was kept for it.
     pub fn window(&self, matcher: MatcherId) -> Window<'_> {
         let found = self.windows().find(|(id, _)| *id >= matcher);
-        found
-            .filter(|(id, _)| *id == matcher)
-            .map_or(Window::EMPTY, |(_, window)| window)
+        found.filter(|(id, _)| *id == matcher).map_or(Window::EMPTY, |(_, window)| window)
     }
 
     /// Keeps `entry` among the newest `k` of `matcher`.
@@ -125,11 +118,7 @@ impl Record {
                 self.0[to - ENTRY_BYTES..to].copy_from_slice(&entry.to_bytes());
             }
         }
-        debug_assert!(
-            self.window(matcher)
-                .entries()
-                .is_sorted_by(|newer, older| newer > older)
-        );
+        debug_assert!(self.window(matcher).entries().is_sorted_by(|newer, older| newer > older));
         Folded::Kept
     }
 
@@ -183,17 +172,12 @@ impl Record {
             let newest_ms = window.newest().map_or(i64::MIN, Entry::time_ms);
             horizon_of(matcher).is_some_and(|horizon_ms| newest_ms > log_time_ms - horizon_ms)
         };
-        if self
-            .windows()
-            .any(|(matcher, window)| !visible(matcher, window))
-        {
+        if self.windows().any(|(matcher, window)| !visible(matcher, window)) {
             let mut kept = vec![VERSION, 0, 0, 0, 0];
             for (matcher, window) in self.windows().filter(|(id, window)| visible(*id, *window)) {
                 kept.extend_from_slice(&matcher.0.to_le_bytes());
                 kept.extend_from_slice(&(window.len() as u16).to_le_bytes());
-                window
-                    .entries()
-                    .for_each(|entry| kept.extend_from_slice(&entry.to_bytes()));
+                window.entries().for_each(|entry| kept.extend_from_slice(&entry.to_bytes()));
             }
             let windows_len = (kept.len() - HEADER_BYTES) as u32;
             kept[1..HEADER_BYTES].copy_from_slice(&windows_len.to_le_bytes());
@@ -267,8 +251,7 @@ impl Record {
 
     fn ensure_header(&mut self) {
         if self.0.is_empty() {
-            self.0
-                .reserve_exact(HEADER_BYTES + WINDOW_HEADER_BYTES + GROWTH_BYTES);
+            self.0.reserve_exact(HEADER_BYTES + WINDOW_HEADER_BYTES + GROWTH_BYTES);
             self.0.extend_from_slice(&[VERSION, 0, 0, 0, 0]);
         }
     }
@@ -288,9 +271,7 @@ fn matcher_of(window: &[u8]) -> MatcherId {
 }
 
 fn window_len(window: &[u8]) -> usize {
-    usize::from(u16::from_le_bytes(
-        window[4..6].try_into().expect("2 bytes"),
-    ))
+    usize::from(u16::from_le_bytes(window[4..6].try_into().expect("2 bytes")))
 }
 
 fn window_bytes(window: &[u8]) -> usize {

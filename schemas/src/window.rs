@@ -83,11 +83,7 @@ impl<'a> Window<'a> {
 
     /// Entries, newest first.
     pub fn entries(self) -> impl ExactSizeIterator<Item = Entry> + 'a {
-        self.0
-            .as_chunks::<ENTRY_BYTES>()
-            .0
-            .iter()
-            .map(|bytes| Entry(*bytes))
+        self.0.as_chunks::<ENTRY_BYTES>().0.iter().map(|bytes| Entry(*bytes))
     }
 
     /// How many entries there are.
@@ -109,9 +105,7 @@ impl<'a> Window<'a> {
     /// `(now − W, now]`, and what is stamped a little ahead of `now` happens now.
     pub fn count(self, within_ms: i64, now_ms: i64) -> usize {
         let edge_ms = now_ms.saturating_sub(within_ms);
-        self.entries()
-            .take_while(|entry| entry.time_ms() > edge_ms)
-            .count()
+        self.entries().take_while(|entry| entry.time_ms() > edge_ms).count()
     }
 
     /// Where `entry` goes in a window that keeps `k`, and which entry it takes out.
@@ -131,10 +125,7 @@ impl<'a> Window<'a> {
         }
         match (twin, at) {
             // The twin is later than the entry, so it lies before the entry's place.
-            (Some(twin), at) => Placing::Instead {
-                twin,
-                at: at.unwrap_or(self.len()) - 1,
-            },
+            (Some(twin), at) => Placing::Instead { twin, at: at.unwrap_or(self.len()) - 1 },
             (None, Some(at)) => Placing::At(at),
             (None, None) if self.len() >= usize::from(k) => Placing::Not(Folded::Older),
             (None, None) => Placing::At(self.len()),
