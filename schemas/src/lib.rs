@@ -8,6 +8,7 @@
 pub mod append;
 pub mod catalog;
 pub mod cohort;
+pub mod definitions;
 pub mod event;
 pub mod filter;
 pub mod flag;

@@ -163,8 +163,10 @@ struct Payloads<'a>(&'a [Decision<'a>]);
 
 impl Serialize for Payloads<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let payload =
-            |decision: &Decision<'_>| Some((decision.flag.key.clone(), decision.outcome.payload?));
-        serializer.collect_map(self.0.iter().filter_map(payload))
+        let held = self.0.iter().filter_map(|decision| {
+            let payload = decision.outcome.payload?;
+            Some((&decision.flag.key, payload))
+        });
+        serializer.collect_map(held)
     }
 }
