@@ -17,9 +17,7 @@ pub fn requested<'a>(
 ) -> impl Iterator<Item = &'a Flag> + 'a {
     let named = context.flag_keys.as_ref();
     project.flags.iter().filter(move |flag| {
-        !context.disable_flags
-            && flag.active
-            && named.is_none_or(|keys| keys.iter().any(|key| *key == flag.key))
+        !context.disable_flags && flag.active && named.is_none_or(|keys| keys.contains(&flag.key))
     })
 }
 
@@ -31,7 +29,9 @@ pub fn evaluate<'a>(
     now_ms: i64,
 ) -> Vec<Decision<'a>> {
     let asked = Asked::new(project, context, facts, now_ms);
-    requested(project, context).map(|flag| decide(flag, &context.distinct_id, &asked)).collect()
+    requested(project, context)
+        .map(|flag| decide(flag, &context.distinct_id, &asked))
+        .collect()
 }
 
 fn decide<'a>(flag: &'a Flag, identifier: &str, asked: &Asked<'a>) -> Decision<'a> {
@@ -75,7 +75,12 @@ fn decide<'a>(flag: &'a Flag, identifier: &str, asked: &Asked<'a>) -> Decision<'
     }
     match open {
         Some(why) if possible.iter().any(|other| *other != outcome) => failed(why),
-        _ => Decision { flag, outcome, reason: told.0, condition_index: told.1 },
+        _ => Decision {
+            flag,
+            outcome,
+            reason: told.0,
+            condition_index: told.1,
+        },
     }
 }
 
@@ -83,12 +88,7 @@ fn is_within(flag: &Flag, identifier: &str, rule: &Rule) -> bool {
     rollout::is_within(&flag.key, identifier, rule.rollout_percent)
 }
 
-fn outcome_of<'a>(
-    flag: &Flag,
-    rules: &'a Rules,
-    rule: &'a Rule,
-    identifier: &str,
-) -> Outcome<'a> {
+fn outcome_of<'a>(flag: &Flag, rules: &'a Rules, rule: &'a Rule, identifier: &str) -> Outcome<'a> {
     let named = rule.variant.as_ref();
     let pinned = named.and_then(|named| rules.variants.iter().find(|v| v.key == *named));
     let variant = match pinned {
@@ -97,5 +97,9 @@ fn outcome_of<'a>(
     };
     let stored = rules.payloads.get(variant.unwrap_or("true"));
     let payload = rule.payload.as_ref().or(stored).map(String::as_str);
-    Outcome { enabled: true, variant, payload }
+    Outcome {
+        enabled: true,
+        variant,
+        payload,
+    }
 }

@@ -10,8 +10,8 @@ use schemas::catalog::Catalog;
 use schemas::ids::MatcherId;
 use schemas::time::Clock;
 
-use crate::follow::{Beginning, beginning};
 use crate::fold::{Bounds, Fold};
+use crate::follow::{Beginning, beginning};
 use crate::log::{Arrival, Log, LogError, Reader};
 use crate::store::{Fill, MatcherProgress, Partition, Progress, Store};
 
@@ -51,11 +51,16 @@ impl<L: Log> Filler<L> {
         catalog: &Arc<Catalog>,
         interrupted: &dyn Fn() -> bool,
     ) -> Result<usize, LogError> {
-        let matchers = self.store.with_progress(catalog, |progress| progress.filling());
+        let matchers = self
+            .store
+            .with_progress(catalog, |progress| progress.filling());
         if matchers.is_empty() {
             return Ok(0);
         }
-        tracing::info!(matchers = matchers.len(), "filling new conditions from the log");
+        tracing::info!(
+            matchers = matchers.len(),
+            "filling new conditions from the log"
+        );
         let mut reading = self.begin(catalog, &matchers)?;
         let mut reader = self.log.reader("fill")?;
         for (id, part) in &reading {
@@ -74,7 +79,8 @@ impl<L: Log> Filler<L> {
             })?;
             self.tell(catalog, &matchers, &reading);
         }
-        self.store.with_progress(catalog, |progress| complete(progress, &matchers));
+        self.store
+            .with_progress(catalog, |progress| complete(progress, &matchers));
         tracing::info!(matchers = matchers.len(), "new conditions are filled");
         Ok(0)
     }
@@ -85,8 +91,13 @@ impl<L: Log> Filler<L> {
         catalog: &Arc<Catalog>,
         matchers: &[MatcherId],
     ) -> Result<BTreeMap<i32, Reading>, LogError> {
-        let all = catalog.projects().iter().flat_map(|project| &project.matchers);
-        let horizons = all.filter(|m| matchers.contains(&m.id)).map(|m| m.horizon_ms);
+        let all = catalog
+            .projects()
+            .iter()
+            .flat_map(|project| &project.matchers);
+        let horizons = all
+            .filter(|m| matchers.contains(&m.id))
+            .map(|m| m.horizon_ms);
         let horizon_ms = horizons.max().unwrap_or(0);
         let after_ms = (self.clock)() - horizon_ms - self.bounds.lateness_ms;
         let mut reading = BTreeMap::new();
@@ -98,7 +109,13 @@ impl<L: Log> Filler<L> {
             if let Some(until) = until {
                 let from = began.offset;
                 let partition = Arc::clone(partition);
-                let part = Reading { partition, from, next: from, until, truncated: false };
+                let part = Reading {
+                    partition,
+                    from,
+                    next: from,
+                    until,
+                    truncated: false,
+                };
                 reading.insert(part.partition.id, part);
             }
         }
@@ -125,7 +142,9 @@ impl<L: Log> Filler<L> {
 fn meet(reading: &mut BTreeMap<i32, Reading>, fold: &mut Fold, arrival: Arrival<'_>) {
     match arrival {
         Arrival::Record(record) => {
-            let Some(part) = reading.get_mut(&record.partition) else { return };
+            let Some(part) = reading.get_mut(&record.partition) else {
+                return;
+            };
             if record.offset < part.until {
                 fold.fold(&part.partition, record);
             }
@@ -139,7 +158,11 @@ fn meet(reading: &mut BTreeMap<i32, Reading>, fold: &mut Fold, arrival: Arrival<
         }
         Arrival::Truncated { partition, first } => {
             if let Some(part) = reading.get_mut(&partition) {
-                tracing::warn!(partition, first, "the log lost records while filling from it");
+                tracing::warn!(
+                    partition,
+                    first,
+                    "the log lost records while filling from it"
+                );
                 part.truncated = true;
             }
         }
@@ -181,7 +204,9 @@ fn for_each_fill(
     matchers: &[MatcherId],
     mut each: impl FnMut(&mut Fill),
 ) {
-    let Some(partition) = progress.partitions.get_mut(&partition) else { return };
+    let Some(partition) = progress.partitions.get_mut(&partition) else {
+        return;
+    };
     for (matcher, state) in &mut partition.matchers {
         if let MatcherProgress::Filling(fill) = state
             && matchers.contains(matcher)

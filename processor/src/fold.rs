@@ -72,12 +72,21 @@ pub struct Fold {
 impl Fold {
     /// Folds everything that the catalog asks for.
     pub fn new(catalog: Arc<Catalog>, bounds: Bounds) -> Self {
-        Fold { catalog, bounds, only: None, key: PersonKey::default(), hits: Vec::new() }
+        Fold {
+            catalog,
+            bounds,
+            only: None,
+            key: PersonKey::default(),
+            hits: Vec::new(),
+        }
     }
 
     /// Folds for these matchers alone.
     pub fn only(catalog: Arc<Catalog>, bounds: Bounds, only: FxHashSet<MatcherId>) -> Self {
-        Fold { only: Some(only), ..Fold::new(catalog, bounds) }
+        Fold {
+            only: Some(only),
+            ..Fold::new(catalog, bounds)
+        }
     }
 
     /// Goes on with another catalog.
@@ -88,7 +97,10 @@ impl Fold {
     /// Folds a record of this partition.
     pub fn fold(&mut self, partition: &Partition, record: LogRecord<'_>) -> Effect {
         self.try_fold(partition, record)
-            .unwrap_or_else(|skip| Effect { outcome: Outcome::Skipped(skip), clamped: false })
+            .unwrap_or_else(|skip| Effect {
+                outcome: Outcome::Skipped(skip),
+                clamped: false,
+            })
     }
 
     fn try_fold(&mut self, partition: &Partition, record: LogRecord<'_>) -> Result<Effect, Skip> {
@@ -103,7 +115,11 @@ impl Fold {
         let oldest_ms = record.timestamp_ms - self.bounds.lateness_ms;
         let mut late = false;
         hits(project, &event, |matcher| {
-            if self.only.as_ref().is_some_and(|only| !only.contains(&matcher.id)) {
+            if self
+                .only
+                .as_ref()
+                .is_some_and(|only| !only.contains(&matcher.id))
+            {
                 return;
             }
             if time.time_ms > oldest_ms - matcher.horizon_ms {
@@ -115,7 +131,14 @@ impl Fold {
         let may_write = may_write(&event);
         if self.hits.is_empty() && !may_write {
             let outcome = Outcome::Unwatched;
-            return if late { Err(Skip::Late) } else { Ok(Effect { outcome, clamped: time.clamped }) };
+            return if late {
+                Err(Skip::Late)
+            } else {
+                Ok(Effect {
+                    outcome,
+                    clamped: time.clamped,
+                })
+            };
         }
         let entry = Entry::new(time.time_ms, event.id_hash(record.partition, record.offset));
         self.key.set(project.id, &event.distinct_id);
@@ -128,8 +151,15 @@ impl Fold {
             }
             changed
         });
-        let outcome = if changed { Outcome::Folded } else { Outcome::Known };
-        Ok(Effect { outcome, clamped: time.clamped })
+        let outcome = if changed {
+            Outcome::Folded
+        } else {
+            Outcome::Known
+        };
+        Ok(Effect {
+            outcome,
+            clamped: time.clamped,
+        })
     }
 }
 

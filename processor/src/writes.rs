@@ -32,19 +32,33 @@ pub fn may_write(event: &Event<'_>) -> bool {
 /// Calls `write` with every property that the event writes. What isn't an object of
 /// properties, or a list of names for `$unset`, writes nothing.
 pub fn writes(event: &Event<'_>, stamp: Entry, mut write: impl FnMut(Register<'_>)) {
-    let Some(properties) = event.properties else { return };
-    let Ok(writes) = serde_json::from_str::<Writes<'_>>(properties.get()) else { return };
+    let Some(properties) = event.properties else {
+        return;
+    };
+    let Ok(writes) = serde_json::from_str::<Writes<'_>>(properties.get()) else {
+        return;
+    };
     for (kind, object) in [(Kind::Set, writes.set), (Kind::SetOnce, writes.set_once)] {
         let object = object.map(RawValue::get).unwrap_or_default();
         let Ok(values) = serde_json::from_str::<BTreeMap<String, &RawValue>>(object) else {
             continue;
         };
         for (key, value) in values {
-            write(Register { key: key.into(), kind, stamp, value: value.get().into() });
+            write(Register {
+                key: key.into(),
+                kind,
+                stamp,
+                value: value.get().into(),
+            });
         }
     }
     let names = writes.unset.map(RawValue::get).unwrap_or_default();
     for key in serde_json::from_str::<Vec<String>>(names).unwrap_or_default() {
-        write(Register { key: key.into(), kind: Kind::Unset, stamp, value: "".into() });
+        write(Register {
+            key: key.into(),
+            kind: Kind::Unset,
+            stamp,
+            value: "".into(),
+        });
     }
 }

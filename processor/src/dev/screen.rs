@@ -72,11 +72,20 @@ pub fn table(now: &Snapshot) -> String {
             now.checks, now.p50_us, now.p99_us
         ),
     );
-    line(&mut text, format!("\n{:<28} {:>9} {:>9}", "cohort", "in now", "unknown"));
+    line(
+        &mut text,
+        format!("\n{:<28} {:>9} {:>9}", "cohort", "in now", "unknown"),
+    );
     for (key, members, unknown) in &now.cohorts {
         line(&mut text, format!("{key:<28} {members:>9} {unknown:>9}"));
     }
-    line(&mut text, format!("\n{:<28} {:>9} {:>9}", "flag (of those asked)", "on", "asked"));
+    line(
+        &mut text,
+        format!(
+            "\n{:<28} {:>9} {:>9}",
+            "flag (of those asked)", "on", "asked"
+        ),
+    );
     for (key, (on, asked)) in &now.flags {
         line(&mut text, format!("{key:<28} {on:>9} {asked:>9}"));
     }

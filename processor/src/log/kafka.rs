@@ -55,7 +55,11 @@ impl Topic {
     }
 
     fn with_properties(&self, mut config: ClientConfig) -> ClientConfig {
-        config.extend(self.properties.iter().map(|(key, value)| (key.clone(), value.clone())));
+        config.extend(
+            self.properties
+                .iter()
+                .map(|(key, value)| (key.clone(), value.clone())),
+        );
         config
     }
 
@@ -100,14 +104,21 @@ impl Kafka {
     pub fn new(topic: Topic) -> Result<Self, LogError> {
         let asking = topic.consumer("ask")?;
         let producer = topic.producer()?;
-        Ok(Kafka { topic, asking, producer, committed: Mutex::default() })
+        Ok(Kafka {
+            topic,
+            asking,
+            producer,
+            committed: Mutex::default(),
+        })
     }
 
     /// Makes the topic, stamped by the brokers' clock, unless it is there. Says so when a
     /// topic is stamped by producers' clocks, which are then what bounds an event's time.
     async fn ensure_topic(&self) -> Result<(), LogError> {
-        let admin: AdminClient<DefaultClientContext> =
-            self.topic.with_properties(self.topic.config("admin")).create()?;
+        let admin: AdminClient<DefaultClientContext> = self
+            .topic
+            .with_properties(self.topic.config("admin"))
+            .create()?;
         let options = AdminOptions::new().request_timeout(Some(ASK_WAIT));
         let name = self.topic.name.as_str();
         let copies = TopicReplication::Fixed(-1);
@@ -123,7 +134,9 @@ impl Kafka {
         let asked = [ResourceSpecifier::Topic(name)];
         for described in admin.describe_configs(&asked, &options).await? {
             let stamped = described.ok().and_then(|config| {
-                config.get("message.timestamp.type").and_then(|entry| entry.value.clone())
+                config
+                    .get("message.timestamp.type")
+                    .and_then(|entry| entry.value.clone())
             });
             if stamped.as_deref() == Some("CreateTime") {
                 tracing::warn!(
@@ -141,16 +154,27 @@ impl Log for Kafka {
     type Reader = KafkaReader;
 
     fn prepare(&self) -> Result<(), LogError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         runtime.block_on(self.ensure_topic())
     }
 
     fn partitions(&self) -> Result<Vec<i32>, LogError> {
-        let metadata = self.asking.fetch_metadata(Some(&self.topic.name), ASK_WAIT)?;
-        let topic = metadata.topics().iter().find(|topic| topic.name() == self.topic.name);
+        let metadata = self
+            .asking
+            .fetch_metadata(Some(&self.topic.name), ASK_WAIT)?;
+        let topic = metadata
+            .topics()
+            .iter()
+            .find(|topic| topic.name() == self.topic.name);
         let topic = topic.filter(|topic| topic.error().is_none() && !topic.partitions().is_empty());
         let topic = topic.ok_or_else(|| LogError::NoTopic(self.topic.name.clone()))?;
-        Ok(topic.partitions().iter().map(|partition| partition.id()).collect())
+        Ok(topic
+            .partitions()
+            .iter()
+            .map(|partition| partition.id())
+            .collect())
     }
 
     fn bounds(&self, partition: i32) -> Result<Bounds, LogError> {
@@ -161,7 +185,11 @@ impl Log for Kafka {
         let mut asked = TopicPartitionList::new();
         asked.add_partition_offset(&self.topic.name, partition, Offset::Offset(time_ms.max(0)))?;
         let answered = self.asking.offsets_for_times(asked, ASK_WAIT)?;
-        match answered.elements().first().map(|element| (element.offset(), element.error())) {
+        match answered
+            .elements()
+            .first()
+            .map(|element| (element.offset(), element.error()))
+        {
             Some((Offset::Offset(offset), Ok(()))) => Ok(offset),
             Some((_, Err(error))) => Err(error.into()),
             _ => Ok(self.bounds(partition)?.end),
@@ -170,7 +198,11 @@ impl Log for Kafka {
 
     fn reader(&self, purpose: &str) -> Result<KafkaReader, LogError> {
         let consumer = self.topic.consumer(purpose)?;
-        Ok(KafkaReader { consumer, topic: self.topic.name.clone(), next: BTreeMap::new() })
+        Ok(KafkaReader {
+            consumer,
+            topic: self.topic.name.clone(),
+            next: BTreeMap::new(),
+        })
     }
 
     fn settled(&self, position: &Position) {
@@ -200,8 +232,9 @@ impl Append for Kafka {
     async fn append(&self, records: Vec<Outgoing>) -> Result<Position, AppendError> {
         let mut confirmations = Vec::with_capacity(records.len());
         for record in &records {
-            let outgoing =
-                FutureRecord::to(&self.topic.name).key(&record.key).payload(&record.value);
+            let outgoing = FutureRecord::to(&self.topic.name)
+                .key(&record.key)
+                .payload(&record.value);
             let queued = self.producer.send_result(outgoing);
             confirmations.push(queued.map_err(|(error, _)| refusal(&error, record))?);
         }
@@ -219,9 +252,9 @@ impl Append for Kafka {
 
 fn refusal(error: &KafkaError, record: &Outgoing) -> AppendError {
     match error.rdkafka_error_code() {
-        Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize) => {
-            AppendError::TooLarge { bytes: record.value.len() }
-        }
+        Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize) => AppendError::TooLarge {
+            bytes: record.value.len(),
+        },
         _ => AppendError::Unavailable(error.to_string()),
     }
 }
@@ -283,7 +316,12 @@ impl Reader for KafkaReader {
                     let (partition, offset) = (message.partition(), message.offset());
                     let timestamp_ms = message.timestamp().to_millis().unwrap_or(0);
                     let value = message.payload();
-                    each(Arrival::Record(LogRecord { partition, offset, timestamp_ms, value }));
+                    each(Arrival::Record(LogRecord {
+                        partition,
+                        offset,
+                        timestamp_ms,
+                        value,
+                    }));
                     self.next.insert(partition, offset + 1);
                     read += 1;
                 }

@@ -10,7 +10,7 @@ use rocksdb::SstFileWriter;
 use schemas::lookup::Position;
 use schemas::record::Record;
 
-use super::hot::{SHARDS, Taken};
+use super::hot::{Found, SHARDS, Taken};
 use super::{Partition, Store, StoreError, keys};
 
 /// What a checkpoint wrote.
@@ -49,6 +49,15 @@ impl Store {
             }
         }
         let encoded = serde_json::to_vec(&progress)?;
+        let mut last = self.last_checkpoint.lock();
+        if *last == encoded {
+            // Nothing was read since, so nobody has changed.
+            return Ok(CheckpointDone {
+                position: progress.position(),
+                people: 0,
+                bytes: 0,
+            });
+        }
         let mut people = 0;
         let written = self.durable.checkpoint(&encoded, |file| {
             for partition in partitions.iter() {
@@ -58,9 +67,20 @@ impl Store {
             }
             Ok(())
         });
-        partitions.iter().for_each(|partition| partition.hot.settle(written.is_ok()));
-        written.as_ref().inspect_err(|error| self.note_damage(error)).ok();
-        Ok(CheckpointDone { position: progress.position(), people, bytes: written? })
+        partitions
+            .iter()
+            .for_each(|partition| partition.hot.settle(written.is_ok()));
+        written
+            .as_ref()
+            .inspect_err(|error| self.note_damage(error))
+            .ok();
+        let bytes = written?;
+        *last = encoded;
+        Ok(CheckpointDone {
+            position: progress.position(),
+            people,
+            bytes,
+        })
     }
 
     fn write_shard(
@@ -90,9 +110,11 @@ impl Store {
         taken: &mut [Taken],
     ) -> Result<(), StoreError> {
         let k_of = self.keep.k_of();
-        let mut joined: Vec<(u64, Box<[u8]>, Option<Record>)> = Vec::new();
+        let mut joined: Vec<Found> = Vec::new();
         for person in taken.iter_mut().filter(|person| person.partial) {
-            let durable = self.durable.record(partition.id, person.hash, &person.key)?;
+            let durable = self
+                .durable
+                .record(partition.id, person.hash, &person.key)?;
             if let Some(durable) = &durable {
                 person.record.merge(durable, &k_of);
             }
@@ -107,8 +129,14 @@ impl Store {
     /// What the hot tier takes now.
     pub fn memory(&self) -> Memory {
         let partitions = self.partitions.load();
-        let people = partitions.iter().map(|partition| partition.hot.people()).sum();
-        let bytes = partitions.iter().map(|partition| partition.hot.bytes()).sum();
+        let people = partitions
+            .iter()
+            .map(|partition| partition.hot.people())
+            .sum();
+        let bytes = partitions
+            .iter()
+            .map(|partition| partition.hot.bytes())
+            .sum();
         Memory { people, bytes }
     }
 
@@ -135,7 +163,9 @@ impl Store {
                 for partition in partitions.iter() {
                     let before = partition.hot.shard_bytes(shard);
                     partition.hot.sweep(shard, spare_asked, |_| true);
-                    held -= before.saturating_sub(partition.hot.shard_bytes(shard)).min(held);
+                    held -= before
+                        .saturating_sub(partition.hot.shard_bytes(shard))
+                        .min(held);
                 }
                 if held <= enough {
                     return;

@@ -103,7 +103,9 @@ impl Keeping {
     /// anything then.
     pub fn expire(&self, record: &mut Record) -> bool {
         let matchers = self.matchers.load();
-        let Some(matchers) = matchers.as_ref() else { return true };
+        let Some(matchers) = matchers.as_ref() else {
+            return true;
+        };
         let horizon_of = |matcher| matchers.get(&matcher).map(|kept| kept.horizon_ms);
         record.expire(horizon_of, self.log_time_ms.load(Ordering::Relaxed))
     }
@@ -121,7 +123,11 @@ impl Durable {
     ///
     /// # Errors
     /// When RocksDB can't, which [`StoreError::is_damage`] tells from a passing fault.
-    pub fn open(folder: &Path, cache_bytes: usize, keep: &Arc<Keeping>) -> Result<Self, StoreError> {
+    pub fn open(
+        folder: &Path,
+        cache_bytes: usize,
+        keep: &Arc<Keeping>,
+    ) -> Result<Self, StoreError> {
         let checkpoints = folder.join(CHECKPOINTS);
         std::fs::create_dir_all(&checkpoints)?;
         // Files of a checkpoint that didn't get as far as being taken in.
@@ -140,7 +146,11 @@ impl Durable {
             ColumnFamilyDescriptor::new(META, Options::default()),
         ];
         let db = DB::open_cf_descriptors(&general, folder.join("records"), families)?;
-        Ok(Durable { db, folder: folder.to_owned(), options })
+        Ok(Durable {
+            db,
+            folder: folder.to_owned(),
+            options,
+        })
     }
 
     /// A person's durable record in a partition.
@@ -258,8 +268,14 @@ fn record_options(cache_bytes: usize, keep: &Arc<Keeping>) -> Options {
         if keys::person(key).is_none() {
             return Decision::Keep;
         }
-        let Ok(mut record) = Record::from_bytes(value) else { return Decision::Keep };
-        if keep.expire(&mut record) { Decision::Keep } else { Decision::Remove }
+        let Ok(mut record) = Record::from_bytes(value) else {
+            return Decision::Keep;
+        };
+        if keep.expire(&mut record) {
+            Decision::Keep
+        } else {
+            Decision::Remove
+        }
     });
     options
 }
