@@ -1,0 +1,155 @@
+//! The published schema of a record, against vectors and against what the binary writes.
+
+use std::time::Duration;
+
+use jsonschema::Validator;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Message, OwnedMessage};
+use rdkafka::{Offset, TopicPartitionList};
+use serde_json::{Value, json};
+
+use crate::broker::{Broker, Topic};
+use crate::dice::Dice;
+use crate::event::now_ms;
+use crate::harness::{Setup, eventually};
+use crate::shop::{TOKEN, adds, sets};
+use crate::tools;
+
+const UUID: &str = "0193f3a2-5d1c-7e9a-b1c2-1234567890ab";
+
+#[test]
+fn the_schema_accepts_what_a_producer_may_write() {
+    let schema = schema();
+    let full = json!({
+        "uuid": UUID, "token": TOKEN, "event": "added to cart", "distinct_id": "ann",
+        "timestamp": "2026-11-21T04:42:32.123Z", "properties": { "price": 9.5, "$set": {} },
+    });
+    let mut vectors = vec![full.clone()];
+    for optional in ["uuid", "token", "timestamp", "properties"] {
+        let mut without = full.clone();
+        without.as_object_mut().expect("an object").remove(optional);
+        vectors.push(without);
+    }
+    for timestamp in [
+        json!(1_790_000_000_000_i64),
+        json!("2026-11-21T05:42:32+01:00"),
+    ] {
+        let mut other = full.clone();
+        other["timestamp"] = timestamp;
+        vectors.push(other);
+    }
+    let mut more = full;
+    more["an_unknown_field"] = json!(1);
+    vectors.push(more);
+    for vector in vectors {
+        assert_eq!(
+            complaints(&schema, &vector),
+            Vec::<String>::new(),
+            "{vector}"
+        );
+    }
+}
+
+#[test]
+fn the_schema_refuses_what_is_no_event() {
+    let schema = schema();
+    let vectors = [
+        json!(null),
+        json!([]),
+        json!("event"),
+        json!({}),
+        json!({ "event": "purchase" }),
+        json!({ "distinct_id": "ann" }),
+        json!({ "event": 7, "distinct_id": "ann" }),
+        json!({ "event": "purchase", "distinct_id": ["ann"] }),
+        json!({ "event": "purchase", "distinct_id": "ann", "properties": "none" }),
+        json!({ "event": "purchase", "distinct_id": "ann", "timestamp": {} }),
+    ];
+    for vector in vectors {
+        assert!(!schema.is_valid(&vector), "accepted: {vector}");
+    }
+}
+
+#[test]
+fn captured_events_are_written_as_the_schema_says() {
+    let broker = Broker::shared();
+    let (topic, mut dice) = (broker.topic(3), Dice::new(80));
+    let server = Setup::kafka(&topic.brokers, &topic.name).start();
+    let mut events = adds("ann", 3, now_ms(), &mut dice);
+    events.push(sets(
+        "$set",
+        "ben:with \"quotes\"",
+        json!({"plan": "pro"}),
+        0,
+        &mut dice,
+    ));
+    events.extend(adds(&"x".repeat(300), 1, now_ms(), &mut dice));
+    server.client.capture(&events);
+    let single = json!({ "api_key": TOKEN, "event": "purchase", "distinct_id": 42 });
+    assert_eq!(server.client.post("/e/", &single).status, 200);
+
+    let schema = schema();
+    let records = records(&topic, 3, events.len() + 1);
+    for record in &records {
+        let value: Value =
+            serde_json::from_slice(record.payload().expect("no tombstone")).expect("JSON");
+        assert_eq!(complaints(&schema, &value), Vec::<String>::new(), "{value}");
+        let key = String::from_utf8_lossy(record.key().expect("a key"));
+        let person = value["distinct_id"]
+            .as_str()
+            .expect("text, whatever was sent");
+        assert_eq!(key, format!("{TOKEN}:{person}"));
+        assert!(person.chars().count() <= 200);
+        assert_eq!(value["token"], json!(TOKEN));
+        assert!(value["uuid"].is_string(), "whoever sent none gets one");
+    }
+    let of_ann = records
+        .iter()
+        .filter(|record| record.key() == Some(b"phc_test:ann"));
+    let partitions: Vec<i32> = of_ann.map(Message::partition).collect();
+    assert_eq!(partitions.len(), 3);
+    assert!(
+        partitions.windows(2).all(|pair| pair[0] == pair[1]),
+        "one person, one partition"
+    );
+}
+
+fn schema() -> Validator {
+    let path = tools::repository().join("schemas/event.schema.json");
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let schema: Value = serde_json::from_str(&text).expect("the schema is JSON");
+    jsonschema::meta::validate(&schema).expect("the schema is a schema");
+    jsonschema::validator_for(&schema).expect("the schema compiles")
+}
+
+fn complaints(schema: &Validator, value: &Value) -> Vec<String> {
+    schema
+        .iter_errors(value)
+        .map(|error| error.to_string())
+        .collect()
+}
+
+/// Reads so many records from the beginning of a topic.
+fn records(topic: &Topic, partitions: i32, count: usize) -> Vec<OwnedMessage> {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", &topic.brokers)
+        .set("group.id", "conformance");
+    let consumer: BaseConsumer = config.create().expect("a consumer");
+    let mut from = TopicPartitionList::new();
+    for partition in 0..partitions {
+        from.add_partition_offset(&topic.name, partition, Offset::Beginning)
+            .expect("an offset");
+    }
+    consumer.assign(&from).expect("an assignment");
+    let mut records = Vec::new();
+    eventually("the records are read", Duration::from_secs(30), || {
+        if let Some(record) = consumer.poll(Duration::from_millis(100)) {
+            records.push(record.expect("a record").detach());
+        }
+        (records.len() >= count).then_some(())
+    });
+    records
+}

@@ -1,0 +1,99 @@
+//! The definitions that each measurement needs, and what their flags should say.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::Outcome;
+use crate::rule::{self, Rule, Wanted};
+
+/// The project's token in every measurement.
+pub const TOKEN: &str = "phc_load";
+/// Event names of the measurement of many people.
+pub const PEOPLE_EVENTS: [&str; 5] = ["viewed", "added", "started", "bought", "returned"];
+
+/// A measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Set {
+    /// The ten conditions of workload W1.
+    W1,
+    /// Twenty flags, five of them behavioural.
+    Flags,
+    /// Five matchers that see two events each of everybody.
+    People,
+}
+
+/// Writes the files of one project.
+pub fn write(folder: &Path, set: Set) -> Outcome {
+    let mut files = vec![("project.yaml".to_owned(), format!("token: {TOKEN}\n"))];
+    for (key, rule) in rules(set) {
+        files.extend(rule::files(key, &rule));
+    }
+    if set == Set::Flags {
+        files.extend((0..15).map(plain_flag));
+    }
+    for (path, text) in files {
+        let path = folder.join("load").join(path);
+        fs::create_dir_all(path.parent().ok_or("no folder to write to")?)?;
+        fs::write(path, text)?;
+    }
+    Ok(())
+}
+
+/// Behavioural flags by key, each on for its rule.
+pub fn rules(set: Set) -> Vec<(&'static str, Rule)> {
+    match set {
+        Set::W1 => w1(),
+        Set::Flags => w1().into_iter().take(5).collect(),
+        Set::People => {
+            let rule = |event| (event, Rule::did(event, ">= 2", 3_600));
+            PEOPLE_EVENTS.into_iter().map(rule).collect()
+        }
+    }
+}
+
+fn w1() -> Vec<(&'static str, Rule)> {
+    let did = Rule::did;
+    let dear = vec![("price", Wanted::MoreThan(50.0))];
+    let shoes = vec![("category", Wanted::OneOf(vec!["shoes".to_owned()]))];
+    vec![
+        ("three-adds", did("added to cart", ">= 3", 300)),
+        (
+            "dear-add",
+            Rule::did_where("added to cart", ">= 1", 300, dear),
+        ),
+        ("five-views", did("product viewed", ">= 5", 300)),
+        (
+            "shoes",
+            Rule::did_where("product viewed", ">= 2", 300, shoes),
+        ),
+        ("checkout", did("checkout started", ">= 1", 300)),
+        ("two-checkouts", did("checkout started", ">= 2", 60)),
+        ("bought", did("purchase", ">= 1", 300)),
+        (
+            "not-bought",
+            Rule::Not(Box::new(did("purchase", ">= 1", 300))),
+        ),
+        ("ten-views", did("product viewed", ">= 10", 600)),
+        ("just-added", did("added to cart", ">= 1", 30)),
+    ]
+}
+
+/// A flag without behaviour: a rollout, an experiment, or a property that the asker tells.
+fn plain_flag(number: u32) -> (String, String) {
+    let flag = match number % 3 {
+        0 => json!({ "rules": [{ "rollout": format!("{}%", 10 + number * 5) }] }),
+        1 => json!({
+            "variants": { "control": "50%", "test": "50%" },
+            "rules": [{ "rollout": "100%" }],
+        }),
+        _ => json!({
+            "rules": [{ "when": { "person": { "plan": ["pro", "team"] } }, "rollout": "100%" }],
+        }),
+    };
+    (
+        format!("flags/plain-{number:02}.yaml"),
+        format!("{flag:#}\n"),
+    )
+}

@@ -1,0 +1,100 @@
+//! Fills a topic with workload W1, once for all runs of a measurement.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+use crate::Outcome;
+use crate::conditions::TOKEN;
+use crate::event;
+use crate::workload::{Shape, Workload};
+
+const FLUSHED_WITHIN: Duration = Duration::from_secs(120);
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[arg(long, default_value = "127.0.0.1:9092")]
+    brokers: String,
+    #[arg(long, default_value = "events")]
+    topic: String,
+    #[arg(long, default_value_t = 4)]
+    partitions: i32,
+    #[command(flatten)]
+    shape: Shape,
+    /// How keys find their partition; as at Java's producers if nothing is said.
+    #[arg(long, default_value = "murmur2_random")]
+    partitioner: String,
+}
+
+pub fn run(arguments: &Arguments) -> Outcome {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", &arguments.brokers)
+        .set("partitioner", &arguments.partitioner)
+        .set("compression.codec", "lz4")
+        .set("linger.ms", "20")
+        .set("batch.size", "262144")
+        .set("queue.buffering.max.messages", "200000")
+        .set("enable.idempotence", "true");
+    create_topic(&config, arguments)?;
+    let producer: BaseProducer = config.create()?;
+
+    let ending_ms = event::now_ms();
+    let began = Instant::now();
+    let mut value = Vec::new();
+    let mut watched = vec![false; arguments.shape.persons as usize];
+    for sketch in Workload::new(arguments.shape, ending_ms) {
+        watched[sketch.person as usize] |= sketch.is_watched();
+        sketch.write(TOKEN, &mut value);
+        let key = format!("{TOKEN}:{}", sketch.distinct_id());
+        let record = BaseRecord::to(&arguments.topic).key(&key).payload(&value);
+        send(&producer, record.timestamp(sketch.time_ms))?;
+    }
+    producer.flush(FLUSHED_WITHIN)?;
+
+    let watched = watched.into_iter().filter(|watched| *watched).count();
+    println!(
+        "{} events in {:.1} s; {watched} people have a watched one\n--ending {ending_ms} --seed {}",
+        arguments.shape.events,
+        began.elapsed().as_secs_f64(),
+        arguments.shape.seed
+    );
+    Ok(())
+}
+
+/// Waits while the producer's queue is full.
+fn send(
+    producer: &BaseProducer,
+    mut record: BaseRecord<'_, String, Vec<u8>>,
+) -> Result<(), KafkaError> {
+    loop {
+        match producer.send(record) {
+            Ok(()) => return Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), same)) => {
+                producer.poll(Duration::from_millis(10));
+                record = same;
+            }
+            Err((error, _)) => return Err(error),
+        }
+    }
+}
+
+fn create_topic(config: &ClientConfig, arguments: &Arguments) -> Outcome {
+    let admin: AdminClient<DefaultClientContext> = config.create()?;
+    let replication = TopicReplication::Fixed(1);
+    // Records bear the time of their event: ten minutes pass in a few seconds.
+    let topic = NewTopic::new(&arguments.topic, arguments.partitions, replication)
+        .set("message.timestamp.type", "CreateTime");
+    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    for created in runtime.block_on(admin.create_topics([&topic], &options))? {
+        created.map_err(|(topic, code)| format!("topic {topic}: {code}"))?;
+    }
+    Ok(())
+}

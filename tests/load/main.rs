@@ -1,0 +1,78 @@
+//! Measures what Sluice promises: fills a topic, loads a node over HTTP, and counts.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "measuring time is what this is for"
+)]
+
+mod conditions;
+#[path = "../dice.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod dice;
+#[path = "../event.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod event;
+mod fill;
+mod flags;
+#[path = "../oracle.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod oracle;
+mod people;
+mod process;
+#[path = "../rule.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
+mod rule;
+mod verify;
+mod wait;
+mod wire;
+mod workload;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// What can go wrong while measuring ends the measurement, with a sentence.
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+#[derive(Parser)]
+#[command(about = "Measures what Sluice promises.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Writes the definitions that a measurement needs.
+    Definitions {
+        /// Where: the folder of projects, as in SLUICE_DEFINITIONS.
+        #[arg(long)]
+        dir: PathBuf,
+        /// For which measurement.
+        #[arg(long)]
+        set: conditions::Set,
+    },
+    /// Fills a topic with workload W1.
+    KafkaFill(fill::Arguments),
+    /// Waits until a node has taken so many events, and says at what cost.
+    KafkaWait(wait::Arguments),
+    /// Compares a node's answers with workload W1 as it was filled.
+    Verify(verify::Arguments),
+    /// Asks for flags at a steady rate while events arrive.
+    Flags(flags::Arguments),
+    /// Makes many people active, then reads the node's peak memory.
+    People(people::Arguments),
+    /// Waits until a node is ready and right, and says how long that took.
+    Ready(people::ReadyArguments),
+}
+
+fn main() -> Outcome {
+    match Arguments::parse().command {
+        Command::Definitions { dir, set } => conditions::write(&dir, set),
+        Command::KafkaFill(arguments) => fill::run(&arguments),
+        Command::KafkaWait(arguments) => wait::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Flags(arguments) => flags::run(&arguments),
+        Command::People(arguments) => people::run(&arguments),
+        Command::Ready(arguments) => people::ready(&arguments),
+    }
+}

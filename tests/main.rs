@@ -1,0 +1,30 @@
+//! Everything that is tested from outside, and the laws that windows keep.
+//!
+//! - [`harness`] runs the real binary, [`broker`] a real Kafka; [`oracle`] knows the right answer.
+//! - [`windows`] and [`registers`] are laws; [`tidy`] and [`conformance`] check what is written.
+//! - [`scenarios`], [`hostile`], [`kafka`], [`outages`] and [`sdk`] are stories; [`replay`] kills
+//!   the binary, again and again.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a real process is driven in real time"
+)]
+
+mod broker;
+mod client;
+mod conformance;
+mod dice;
+mod event;
+mod harness;
+mod hostile;
+mod kafka;
+mod oracle;
+mod outages;
+mod registers;
+mod replay;
+mod rule;
+mod scenarios;
+mod sdk;
+mod shop;
+mod tidy;
+mod tools;
+mod windows;

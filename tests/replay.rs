@@ -1,0 +1,332 @@
+//! Kill -9 under load, start again, and compare every answer with the oracle's, round after round.
+//!
+//! `CRASH_ROUNDS` sets the rounds for both logs, `TEST_SEED` repeats a run's choices.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::broker::Broker;
+use crate::client::{Client, Flags, Said};
+use crate::dice::Dice;
+use crate::event::{Event, now_ms};
+use crate::harness::{READY_WITHIN, Server, Setup, eventually, seed};
+use crate::oracle::{Oracle, Verdict};
+use crate::rule::{self, Rule, Wanted};
+use crate::shop::{MINUTE_MS, TOKEN};
+
+const PEOPLE: u64 = 200;
+const LOADERS: u64 = 3;
+
+#[test]
+fn killed_under_load_with_a_log_of_its_own() {
+    let rules = rules();
+    let server = define(Setup::embedded(), &rules).start();
+    // What a capture call was answered for has been folded.
+    Crashes::new(server, rules, Duration::ZERO).run(rounds(5));
+}
+
+#[test]
+fn killed_under_load_with_kafka() {
+    let broker = Broker::shared();
+    let topic = broker.topic(4);
+    let rules = rules();
+    let server = define(Setup::kafka(&broker.address(), &topic.name), &rules).start();
+    // What a capture call was answered for is in the topic, and in the state soon after.
+    Crashes::new(server, rules, Duration::from_secs(20)).run(rounds(3));
+}
+
+/// A node that keeps being killed, and what it should know.
+struct Crashes {
+    server: Server,
+    rules: Vec<(&'static str, Rule)>,
+    /// How long an acknowledged event may take to be seen.
+    seen_within: Duration,
+    oracle: Oracle,
+    dice: Dice,
+    seed: u64,
+}
+
+/// Events on their way, and whether the node said that it has them.
+struct Batch {
+    events: Vec<Event>,
+    sent_ms: i64,
+    acknowledged: bool,
+}
+
+/// An answer that isn't the oracle's.
+#[derive(Debug)]
+#[expect(dead_code, reason = "its fields are read where a failure is printed")]
+struct Difference {
+    person: String,
+    flag: &'static str,
+    said: Said,
+    verdict: Verdict,
+    evaluated_at_ms: i64,
+}
+
+impl Crashes {
+    fn new(server: Server, rules: Vec<(&'static str, Rule)>, seen_within: Duration) -> Self {
+        let seed = seed();
+        println!("TEST_SEED={seed}");
+        let (oracle, dice) = (Oracle::default(), Dice::new(seed));
+        Crashes {
+            server,
+            rules,
+            seen_within,
+            oracle,
+            dice,
+            seed,
+        }
+    }
+
+    fn run(mut self, rounds: u64) {
+        for round in 1..=rounds {
+            let batches = self.load_and_kill();
+            let unanswered = self.tell_oracle(batches);
+            self.start_again();
+            self.compare(round, "once ready", Duration::ZERO);
+            self.send_again(unanswered);
+            self.compare(round, "once everything was acknowledged", self.seen_within);
+        }
+    }
+
+    /// Loads the node for a random while, then kills it in the midst. Returns all that was sent.
+    fn load_and_kill(&mut self) -> Vec<Batch> {
+        let stop = AtomicBool::new(false);
+        let sent = Mutex::new(Vec::new());
+        let loading_ms = 100 + self.dice.below(1_200);
+        let seeds: Vec<u64> = (0..LOADERS).map(|_| self.dice.throw()).collect();
+        thread::scope(|scope| {
+            for seed in seeds {
+                let client = Client::new(self.server.port(), TOKEN);
+                let (stop, sent) = (&stop, &sent);
+                scope.spawn(move || load(&client, Dice::new(seed), stop, sent));
+            }
+            thread::sleep(Duration::from_millis(loading_ms));
+            self.server.kill();
+            stop.store(true, Ordering::Relaxed);
+        });
+        sent.into_inner().expect("no loader panicked")
+    }
+
+    /// Returns the batches of which nobody knows whether the log has them.
+    fn tell_oracle(&mut self, batches: Vec<Batch>) -> Vec<Batch> {
+        let (acknowledged, unanswered): (Vec<_>, Vec<_>) =
+            batches.into_iter().partition(|batch| batch.acknowledged);
+        assert!(
+            !acknowledged.is_empty(),
+            "nothing was taken before the kill, {}",
+            self.seed()
+        );
+        for batch in &acknowledged {
+            batch
+                .events
+                .iter()
+                .for_each(|event| self.oracle.see(event.clone(), batch.sent_ms));
+        }
+        for batch in &unanswered {
+            batch
+                .events
+                .iter()
+                .for_each(|event| self.oracle.perhaps(event.clone(), batch.sent_ms));
+        }
+        println!(
+            "acknowledged {} batches, not {}",
+            acknowledged.len(),
+            unanswered.len()
+        );
+        unanswered
+    }
+
+    /// Starts the node with other checkpoints and another hot tier, sometimes killing it once
+    /// more while it catches up. What it says before it is ready must be right or unknown.
+    fn start_again(&mut self) {
+        let interval_ms = *self.dice.pick(&["50", "300", "2000"]);
+        self.server
+            .set("SLUICE_CHECKPOINT_INTERVAL_MS", interval_ms);
+        let hot_bytes = *self.dice.pick(&["65536", "1048576", "268435456"]);
+        self.server.set("SLUICE_HOT_BYTES", hot_bytes);
+        if self.dice.per_mille(300) {
+            self.server.launch();
+            thread::sleep(Duration::from_millis(self.dice.below(200)));
+            self.server.kill();
+        }
+        self.server.launch();
+        let anybody = person(self.dice.below(PEOPLE));
+        eventually("the node is ready", READY_WITHIN, || {
+            let mut wrong = self.differences(&anybody);
+            wrong.retain(|difference| !matches!(difference.said, Said::Failed(_)));
+            assert!(wrong.is_empty(), "before ready: {wrong:?}, {}", self.seed());
+            self.server.is_ready().then_some(())
+        });
+    }
+
+    /// As an SDK does: what wasn't acknowledged is sent again, with the same ids.
+    fn send_again(&mut self, unanswered: Vec<Batch>) {
+        for batch in unanswered {
+            self.server.client.capture(&batch.events);
+            batch
+                .events
+                .into_iter()
+                .for_each(|event| self.oracle.see(event, batch.sent_ms));
+        }
+    }
+
+    /// Asks for everybody's flags, again for those that may not have been seen yet.
+    fn compare(&self, round: u64, moment: &str, seen_within: Duration) {
+        let began = Instant::now();
+        for person in (0..PEOPLE).map(person) {
+            loop {
+                let wrong = self.differences(&person);
+                if wrong.is_empty() {
+                    break;
+                }
+                let waiting = began.elapsed() < seen_within;
+                assert!(
+                    waiting,
+                    "round {round}, {moment}: {wrong:#?}, {}",
+                    self.seed()
+                );
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+
+    /// The person's flags that aren't what the oracle says.
+    fn differences(&self, person: &str) -> Vec<Difference> {
+        let flags: Flags = self.server.client.flags(person);
+        let evaluated_at_ms = flags.evaluated_at_ms;
+        let answers = self.rules.iter().map(|(flag, rule)| Difference {
+            person: person.to_owned(),
+            flag,
+            said: flags.said(flag),
+            verdict: self.oracle.verdict(person, rule, evaluated_at_ms),
+            evaluated_at_ms,
+        });
+        answers
+            .filter(|answer| !agree(&answer.said, answer.verdict))
+            .collect()
+    }
+
+    fn seed(&self) -> String {
+        format!("TEST_SEED={}", self.seed)
+    }
+}
+
+/// Yes and no are right if the oracle agrees; unknown never is, once a node is ready.
+fn agree(said: &Said, verdict: Verdict) -> bool {
+    match said {
+        Said::Yes => verdict != Verdict::False,
+        Said::No => verdict != Verdict::True,
+        Said::Failed(_) | Said::Nothing => false,
+    }
+}
+
+/// Sends batches until it is told to stop or nobody answers. An answer that isn't 200 isn't an
+/// acknowledgement.
+fn load(client: &Client, mut dice: Dice, stop: &AtomicBool, sent: &Mutex<Vec<Batch>>) {
+    while !stop.load(Ordering::Relaxed) {
+        let sent_ms = now_ms();
+        let count = 1 + dice.below(12);
+        let mut events: Vec<Event> = (0..count).map(|_| event(&mut dice, sent_ms)).collect();
+        if dice.per_mille(100) {
+            events.push(events[0].clone());
+        }
+        let body = client.batch(&events).to_string();
+        let answer = client.try_post("/batch/", body.as_bytes());
+        let acknowledged = answer.as_ref().is_ok_and(|answer| answer.status == 200);
+        sent.lock().expect("no loader panicked").push(Batch {
+            events,
+            sent_ms,
+            acknowledged,
+        });
+        if answer.is_err() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(dice.below(12)));
+    }
+}
+
+/// Something that happened within the last eight minutes, most of it just now.
+fn event(dice: &mut Dice, sent_ms: i64) -> Event {
+    let back_ms = if dice.per_mille(400) {
+        8 * MINUTE_MS
+    } else {
+        4_000
+    };
+    let time_ms = sent_ms - dice.below(back_ms as u64) as i64;
+    let name = *dice.pick(&[
+        "product viewed",
+        "product viewed",
+        "added to cart",
+        "checkout started",
+        "purchase",
+        "$pageview",
+    ]);
+    let person = person(dice.below(PEOPLE));
+    let price = dice.below(100);
+    let category = *dice.pick(&["shoes", "bags", "hats"]);
+    Event::new(name, &person, time_ms, dice)
+        .with("price", price)
+        .with("category", category)
+}
+
+fn person(number: u64) -> String {
+    format!("visitor-{number:03}")
+}
+
+/// Every comparison, with filters, windows that end during the test, and all ways to combine.
+fn rules() -> Vec<(&'static str, Rule)> {
+    let did = Rule::did;
+    let not = |rule| Rule::Not(Box::new(rule));
+    let shoes = vec![(
+        "category",
+        Wanted::OneOf(vec!["shoes".to_owned(), "hats".to_owned()]),
+    )];
+    let dear = vec![("price", Wanted::MoreThan(70.0))];
+    vec![
+        ("three-adds", did("added to cart", ">= 3", 300)),
+        ("few-views", did("product viewed", "< 5", 120)),
+        ("two-checkouts", did("checkout started", "= 2", 300)),
+        ("not-three-views", did("product viewed", "!= 3", 4)),
+        ("many-views", did("product viewed", "> 6", 480)),
+        ("at-most-four", did("product viewed", "<= 4", 240)),
+        ("nothing-bought", not(did("purchase", ">= 1", 3))),
+        (
+            "shoes",
+            Rule::did_where("product viewed", ">= 2", 300, shoes),
+        ),
+        ("dear", Rule::did_where("added to cart", ">= 1", 60, dear)),
+        (
+            "hesitates",
+            Rule::All(vec![
+                did("added to cart", ">= 2", 300),
+                not(did("purchase", ">= 1", 60)),
+            ]),
+        ),
+        (
+            "either",
+            Rule::Any(vec![
+                did("purchase", ">= 3", 480),
+                not(Rule::Any(vec![
+                    did("product viewed", ">= 1", 2),
+                    did("added to cart", "= 0", 300),
+                ])),
+            ]),
+        ),
+    ]
+}
+
+fn define(setup: Setup, rules: &[(&str, Rule)]) -> Setup {
+    let files = rules.iter().flat_map(|(key, rule)| rule::files(key, rule));
+    files.fold(setup, |setup, (path, text)| setup.define(&path, &text))
+}
+
+fn rounds(otherwise: u64) -> u64 {
+    let set = std::env::var("CRASH_ROUNDS");
+    set.map_or(otherwise, |rounds| {
+        rounds.parse().expect("CRASH_ROUNDS is a number")
+    })
+}

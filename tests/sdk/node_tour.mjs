@@ -1,0 +1,68 @@
+// What a shop's own code does with posthog-node, unmodified: capture, flush, ask.
+//
+// Called with the address and the project's token; SDK_NODE_MODULES says where the SDK is.
+// Prints what it saw as JSON, and fails on the first thing that isn't as it should be.
+
+import { createRequire } from "node:module";
+import { isDeepStrictEqual } from "node:util";
+
+const require = createRequire(`${process.env.SDK_NODE_MODULES}/tour.js`);
+const { PostHog } = require("posthog-node");
+
+const saw = {};
+
+function expect(what, value, wanted) {
+  saw[what] = value;
+  if (!isDeepStrictEqual(value, wanted)) {
+    console.log(JSON.stringify(saw));
+    console.error(`${what}: ${JSON.stringify(value)}, wanted ${JSON.stringify(wanted)}`);
+    process.exit(1);
+  }
+}
+
+const [host, token] = process.argv.slice(2);
+const client = new PostHog(token, { host });
+const errors = [];
+client.on("error", (error) => errors.push(String(error)));
+
+const offer = (person) => client.isFeatureEnabled("offer", person);
+const add = (distinctId, more = {}) =>
+  client.capture({ distinctId, event: "added to cart", properties: { price: 60 }, ...more });
+
+expect("offer before", await offer("js-ann"), false);
+for (let n = 0; n < 3; n++) add("js-ann");
+await client.flush();
+const asked = performance.now();
+expect("offer after three adds", await offer("js-ann"), true);
+saw["answered in ms"] = Math.round((performance.now() - asked) * 10) / 10;
+expect("payload", await client.getFeatureFlagPayload("offer", "js-ann"), { text: "Free shipping" });
+expect("offer of somebody else", await offer("js-ben"), false);
+expect("a flag that isn't there", await client.getFeatureFlag("nothing", "js-ann"), undefined);
+
+const variant = await client.getFeatureFlag("banner", "js-ann");
+expect("variant is one of two", ["control", "banner"].includes(variant), true);
+const everything = await client.getAllFlags("js-ann");
+expect("variant among all flags", everything.banner, variant);
+expect("offer among all flags", everything.offer, true);
+
+const perks = (personProperties) =>
+  client.isFeatureEnabled("perks", "js-ann", personProperties ? { personProperties } : {});
+expect("perks without a plan", await perks(), false);
+expect("perks by override", await perks({ plan: "pro" }), true);
+client.identify({ distinctId: "js-ann", properties: { plan: "team" } });
+await client.flush();
+expect("perks once the plan is set", await perks(), true);
+expect("perks by override, off", await perks({ plan: "free" }), false);
+
+const past = new Date(Date.now() - 6 * 60_000);
+for (let n = 0; n < 3; n++) add("js-cleo", { timestamp: past });
+await client.flush();
+expect("offer six minutes later", await offer("js-cleo"), false);
+expect("many adds in an hour", await client.isFeatureEnabled("many-adds", "js-cleo"), true);
+
+client.capture({ distinctId: "js-ann", event: "purchase" });
+await client.flush();
+expect("offer after the purchase", await offer("js-ann"), false);
+await client.shutdown();
+expect("errors while sending", errors, []);
+console.log(JSON.stringify(saw));
