@@ -122,11 +122,6 @@ impl Filter {
         }
     }
 
-    /// Whether no value passes because the filter's own value makes no sense.
-    pub fn is_senseless(&self) -> bool {
-        matches!(self.test, Test::Senseless)
-    }
-
     /// Whether the property, or its absence, passes. A null counts as set.
     pub fn matches(&self, value: Option<&Value>) -> bool {
         let held = match value {
@@ -162,12 +157,6 @@ impl Filter {
             test,
             negated: false,
         }
-    }
-}
-
-impl PartialEq for Filter {
-    fn eq(&self, other: &Filter) -> bool {
-        self.canonical() == other.canonical()
     }
 }
 
