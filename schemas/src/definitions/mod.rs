@@ -10,6 +10,7 @@ mod draft;
 mod node;
 mod posthog;
 mod posthog_cohort;
+mod posthog_leaf;
 mod problem;
 mod property;
 mod references;

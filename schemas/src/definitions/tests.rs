@@ -1,6 +1,7 @@
 //! Definitions from files to a catalog: what is read, what is refused, and how it is said.
 
 mod posthog;
+mod posthog_cohort;
 mod refused;
 
 use serde_json::{Value, json};
