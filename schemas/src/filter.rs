@@ -1,11 +1,12 @@
 //! Property filters, compiled: one key, one test, asked of a value that may be missing.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::cohort::{Comparison, Fault};
+use value::{contains, equals_any, is_boolean_like, is_truthy, number, text};
+
+mod value;
 
 /// How many steps a regular expression may backtrack on one value, as at PostHog.
 pub const REGEX_BACKTRACKS_MAX: usize = 10_000;
@@ -122,11 +123,6 @@ impl Filter {
         }
     }
 
-    /// Whether no value passes because the filter's own value makes no sense.
-    pub fn is_senseless(&self) -> bool {
-        matches!(self.test, Test::Senseless)
-    }
-
     /// Whether the property, or its absence, passes. A null counts as set.
     pub fn matches(&self, value: Option<&Value>) -> bool {
         let held = match value {
@@ -162,12 +158,6 @@ impl Filter {
             test,
             negated: false,
         }
-    }
-}
-
-impl PartialEq for Filter {
-    fn eq(&self, other: &Filter) -> bool {
-        self.canonical() == other.canonical()
     }
 }
 
@@ -297,25 +287,6 @@ fn between(value: &Value) -> Test {
     }
 }
 
-/// The text that PostHog compares: strings as they are, all else as compact JSON.
-fn text(value: &Value) -> Cow<'_, str> {
-    match value {
-        Value::String(text) => Cow::Borrowed(text),
-        Value::Bool(true) => Cow::Borrowed("true"),
-        Value::Bool(false) => Cow::Borrowed("false"),
-        Value::Null => Cow::Borrowed("null"),
-        other => Cow::Owned(other.to_string()),
-    }
-}
-
-fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
-    }
-}
-
 fn compares(comparison: Comparison, left: f64, right: f64) -> bool {
     match comparison {
         Comparison::Equal => left == right,
@@ -324,43 +295,6 @@ fn compares(comparison: Comparison, left: f64, right: f64) -> bool {
         Comparison::AtLeast => left >= right,
         Comparison::Less => left < right,
         Comparison::AtMost => left <= right,
-    }
-}
-
-/// Whether `text` in lower case is one of `lowered`. ASCII, the usual, takes no allocation:
-/// only a text beyond ASCII can change its length or become ASCII in lower case.
-fn equals_any(text: &str, lowered: &[String]) -> bool {
-    if text.is_ascii() {
-        return lowered
-            .iter()
-            .any(|lowered| text.eq_ignore_ascii_case(lowered));
-    }
-    let text = text.to_lowercase();
-    lowered.contains(&text)
-}
-
-fn contains(hay: &[u8], needle: &[u8]) -> bool {
-    needle.is_empty()
-        || hay
-            .windows(needle.len())
-            .any(|part| part.eq_ignore_ascii_case(needle))
-}
-
-fn is_boolean_like(value: &Value) -> bool {
-    match value {
-        Value::Bool(_) => true,
-        Value::String(text) => matches!(text.to_lowercase().as_str(), "true" | "false"),
-        Value::Array(members) => members.iter().all(is_boolean_like),
-        _ => false,
-    }
-}
-
-fn is_truthy(value: &Value) -> bool {
-    match value {
-        Value::Bool(truth) => *truth,
-        Value::String(text) => text.eq_ignore_ascii_case("true"),
-        Value::Array(members) => members.iter().all(is_truthy),
-        _ => false,
     }
 }
 

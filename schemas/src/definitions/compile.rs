@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::draft::{DidDraft, Draft, FlagDraft, ProjectDraft, RuleDraft};
-use super::problem::{Problem, Problems, suggestion};
+use super::draft::{DidDraft, Draft, FlagDraft, ProjectDraft};
+use super::problem::{Problem, Problems};
+use super::references::{cycles, missing_cohorts, order, rules_of};
 use crate::catalog::{Matcher, Project, Registry};
 use crate::cohort::{Cohort, CohortIndex, Condition, Did, Fault};
 use crate::flag::{Flag, Rule, Rules};
@@ -16,12 +17,12 @@ const NOT_FOUND: &str = "dependency_not_found_cohort";
 /// The code of a flag whose cohorts refer to each other in a circle, as at PostHog.
 const CYCLE: &str = "dependency_cycle_cohort";
 
-/// The project, unless YAML names cohorts that don't exist or go round in a circle. In what
-/// came from PostHog the same makes the flags fail that need them.
+/// The project and warnings of what will fail in it, unless YAML names cohorts that don't exist
+/// or go round in a circle. In what came from PostHog, that makes flags fail instead.
 pub(super) fn project(
     mut draft: ProjectDraft,
     registry: &mut Registry,
-) -> Result<Project, Vec<Problem>> {
+) -> Result<(Project, Vec<Problem>), Vec<Problem>> {
     let mut problems = missing_cohorts(&draft);
     let (order, cyclic) = order(&draft);
     problems.extend(cycles(&draft, &cyclic));
@@ -47,148 +48,10 @@ pub(super) fn project(
         numbers,
         places,
     };
-    Ok(assemble(draft, id, matchers, &order, &resolver))
-}
-
-/// YAML conditions that name a cohort the project doesn't have.
-fn missing_cohorts(draft: &ProjectDraft) -> Vec<Problem> {
-    let mut found = Vec::new();
-    let mut look = |file: &str, condition: &Draft| {
-        let mut problems = Problems::of(file);
-        condition.walk(&mut |inner| {
-            if let Draft::Cohort {
-                key,
-                at: Some(place),
-            } = inner
-                && !draft.cohorts.contains_key(key)
-            {
-                let message = format!("there is no cohort `{key}`");
-                let fix = suggestion(key, draft.cohorts.keys().map(String::as_str));
-                problems.add(*place, message, fix);
-            }
-        });
-        found.extend(problems.into_found());
-    };
-    for cohort in draft.cohorts.values() {
-        look(&cohort.file, &cohort.members);
-    }
-    for flag in draft.flags.values() {
-        for rule in rules_of(flag) {
-            look(&flag.file, &rule.when);
-        }
-    }
-    found
-}
-
-fn rules_of(flag: &FlagDraft) -> &[RuleDraft] {
-    flag.rules.as_ref().map_or(&[], |rules| &rules.rules)
-}
-
-/// The cohorts that this one names and that exist.
-fn named<'d>(draft: &'d ProjectDraft, key: &str) -> Vec<&'d str> {
-    let mut named = Vec::new();
-    if let Some(cohort) = draft.cohorts.get(key) {
-        cohort.members.walk(&mut |inner| {
-            if let Draft::Cohort { key, .. } = inner
-                && let Some((key, _)) = draft.cohorts.get_key_value(key)
-            {
-                named.push(key.as_str());
-            }
-        });
-    }
-    named
-}
-
-/// Cohorts such that each names only those before it, and those for which that can't be:
-/// they are in a circle, or name one that is.
-fn order(draft: &ProjectDraft) -> (Vec<String>, Vec<String>) {
-    let mut waiting: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut namers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for key in draft.cohorts.keys() {
-        let named = named(draft, key);
-        waiting.insert(key, named.len());
-        for other in named {
-            namers.entry(other).or_default().push(key);
-        }
-    }
-    let mut ready: Vec<&str> = waiting
-        .iter()
-        .filter(|(_, n)| **n == 0)
-        .map(|(k, _)| *k)
-        .collect();
-    let mut order = Vec::new();
-    while let Some(key) = ready.pop() {
-        order.push(key.to_owned());
-        waiting.remove(key);
-        for namer in namers.get(key).into_iter().flatten() {
-            if let Some(left) = waiting.get_mut(namer) {
-                *left -= 1;
-                if *left == 0 {
-                    ready.push(namer);
-                }
-            }
-        }
-    }
-    (order, waiting.into_keys().map(str::to_owned).collect())
-}
-
-/// One problem for each circle that a YAML file is part of.
-fn cycles(draft: &ProjectDraft, cyclic: &[String]) -> Vec<Problem> {
-    let mut seen: Vec<&str> = Vec::new();
-    let mut found = Vec::new();
-    for start in cyclic {
-        let mut path: Vec<&str> = vec![start];
-        let circle = loop {
-            let Some(last) = path.last().copied() else {
-                break &path[..];
-            };
-            let next = named(draft, last)
-                .into_iter()
-                .find(|key| cyclic.iter().any(|c| c == key));
-            let Some(next) = next else { break &path[..0] };
-            if let Some(from) = path.iter().position(|key| *key == next) {
-                break &path[from..];
-            }
-            path.push(next);
-        };
-        if circle.iter().any(|key| seen.contains(key)) {
-            continue;
-        }
-        seen.extend(circle);
-        let yaml = circle.iter().find(|key| draft.cohorts[**key].strict);
-        if let (Some(yaml), Some(first)) = (yaml, circle.first()) {
-            found.push(circle_problem(draft, yaml, &[circle, &[first]].concat()));
-        }
-    }
-    found
-}
-
-fn circle_problem(draft: &ProjectDraft, yaml: &str, circle: &[&str]) -> Problem {
-    let cohort = &draft.cohorts[yaml];
-    let next = circle
-        .windows(2)
-        .find(|pair| pair[0] == yaml)
-        .map_or(yaml, |pair| pair[1]);
-    let mut place = None;
-    cohort.members.walk(&mut |inner| {
-        if let Draft::Cohort { key, at } = inner
-            && key == next
-            && place.is_none()
-        {
-            place = *at;
-        }
-    });
-    let mut problems = Problems::of(&cohort.file);
-    let message = format!(
-        "these cohorts refer to each other in a circle: {}",
-        circle.join(" → ")
-    );
-    problems.add(
-        place.unwrap_or_default(),
-        message,
-        "take one of the references out",
-    );
-    problems.into_found().remove(0)
+    let files = files(&draft);
+    let project = assemble(draft, id, matchers, &order, &resolver);
+    let odd = faults(&project, &files);
+    Ok((project, odd))
 }
 
 /// Every matcher once, with all that its conditions need, and its number by canonical text.
@@ -333,5 +196,73 @@ fn assemble(
         matchers,
         gate,
         group_types: draft.group_types,
+    }
+}
+
+/// The file of each flag and each cohort.
+struct Files {
+    flags: BTreeMap<String, String>,
+    cohorts: BTreeMap<String, String>,
+}
+
+fn files(draft: &ProjectDraft) -> Files {
+    let flags = draft
+        .flags
+        .iter()
+        .map(|(key, flag)| (key.clone(), flag.file.clone()));
+    let cohorts = draft
+        .cohorts
+        .iter()
+        .map(|(key, cohort)| (key.clone(), cohort.file.clone()));
+    Files {
+        flags: flags.collect(),
+        cohorts: cohorts.collect(),
+    }
+}
+
+/// One warning for each flag and cohort that can't be evaluated, or not in full.
+fn faults(project: &Project, files: &Files) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let mut warn = |file: &str, what: String, fault: &Fault| {
+        let mut problems = Problems::of(file);
+        let message = format!("{what} fails where it needs this: {}", fault.message);
+        problems.add(
+            Default::default(),
+            message,
+            "change it at PostHog, or write it in YAML",
+        );
+        found.extend(problems.into_found());
+    };
+    for cohort in &project.cohorts {
+        if let Some(fault) = first_fault(&cohort.members) {
+            warn(
+                &files.cohorts[&cohort.key],
+                format!("cohort `{}`", cohort.key),
+                fault,
+            );
+        }
+    }
+    for flag in project.flags.iter().filter(|flag| flag.active) {
+        let fault = match &flag.rules {
+            Ok(rules) => rules.rules.iter().find_map(|rule| first_fault(&rule.when)),
+            Err(fault) => Some(fault),
+        };
+        if let Some(fault) = fault {
+            warn(
+                &files.flags[&flag.key],
+                format!("flag `{}`", flag.key),
+                fault,
+            );
+        }
+    }
+    found
+}
+
+fn first_fault(condition: &Condition) -> Option<&Fault> {
+    match condition {
+        Condition::Fault(fault) => Some(fault),
+        Condition::All(inner) | Condition::Any(inner) => inner.iter().find_map(first_fault),
+        Condition::Not(inner) => first_fault(inner),
+        Condition::Did(_) | Condition::Person(_) | Condition::Cohort(_) => None,
     }
 }

@@ -43,7 +43,11 @@ pub(super) fn read(node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
             let asked = node
                 .fields("a `cohort` condition", &["cohort"], problems)?
                 .get("cohort")?;
-            let key = asked.text("`cohort`", problems)?.to_owned();
+            let key = match &asked.value {
+                // Cohorts of PostHog are named by their ids.
+                Yaml::Number(id) => id.to_string(),
+                _ => asked.text("`cohort`", problems)?.to_owned(),
+            };
             Some(Draft::Cohort {
                 key,
                 at: Some(asked.place),
@@ -222,7 +226,7 @@ fn within_ms(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<i64> {
     let length = match &node.value {
         Yaml::Text(text) => text.clone(),
         Yaml::Number(number) => number.to_string(),
-        _ => String::new(),
+        _ => node.kind().to_owned(),
     };
     match parse_length_ms(&length) {
         Ok(length_ms) => Some(length_ms),

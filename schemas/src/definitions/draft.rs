@@ -87,6 +87,19 @@ pub(super) struct DidDraft {
     pub within_ms: i64,
 }
 
+impl CohortDraft {
+    /// Stands for a cohort whose file can't be read.
+    pub fn broken(file: &str) -> CohortDraft {
+        CohortDraft {
+            description: String::new(),
+            id: None,
+            members: Draft::nobody(),
+            file: file.to_owned(),
+            strict: true,
+        }
+    }
+}
+
 impl Draft {
     /// Everybody.
     pub fn everybody() -> Draft {

@@ -10,8 +10,10 @@ mod draft;
 mod node;
 mod posthog;
 mod posthog_cohort;
+mod posthog_leaf;
 mod problem;
 mod property;
+mod references;
 mod yaml;
 
 #[cfg(test)]
@@ -80,7 +82,10 @@ pub fn compile(
     let mut projects: Vec<Project> = Vec::new();
     for draft in drafts {
         match compile::project(draft, &mut numbered) {
-            Ok(project) => projects.push(project),
+            Ok((project, odd)) => {
+                projects.push(project);
+                warnings.extend(odd);
+            }
             Err(problems) => found.extend(problems),
         }
     }
@@ -167,7 +172,9 @@ impl<'a> Folder<'a> {
                 }
                 Kind::Cohort(key) => {
                     let cohort = yaml::cohort(text, &mut problems);
-                    cohorts.extend(cohort.map(|cohort| ((*key).to_owned(), cohort)));
+                    // What names a broken cohort isn't wrong too.
+                    let cohort = cohort.unwrap_or_else(|| CohortDraft::broken(&source.path));
+                    cohorts.insert((*key).to_owned(), cohort);
                 }
                 Kind::Flag(key) => {
                     let flag = yaml::flag(key, text, &mut problems);
@@ -182,9 +189,10 @@ impl<'a> Folder<'a> {
             self.found.extend(problems.into_found());
         }
         let Some((path, file)) = file else {
-            let mut problems = Problems::of(self.name);
-            let fix = format!("write `{}/project.yaml` with `token: ...`", self.name);
-            problems.add(Place::default(), "the project has no `project.yaml`", fix);
+            let path = format!("{}/project.yaml", self.name);
+            let mut problems = Problems::of(&path);
+            let fix = "write it, with `token: phc_...`";
+            problems.add(Place::default(), "the project has no such file", fix);
             self.found.extend(problems.into_found());
             return None;
         };

@@ -50,7 +50,7 @@ pub(super) fn parse(text: &str, problems: &mut Problems<'_>) -> Option<Node> {
                         "this isn't YAML: {}",
                         UserMessageFormatter.format_message(other)
                     ),
-                    "mind indentation and quotes: text with `: `, `#` or a leading `>` needs quotes",
+                    "mind indentation, and quote text with `: `, `#` or a sign at its beginning",
                 ),
             };
             problems.add(place, message, fix);
@@ -77,6 +77,16 @@ impl Node {
         match &self.value {
             Yaml::Text(text) if !text.is_empty() => Some(text),
             Yaml::Text(_) => self.refuse(what, "a text", "an empty one", problems),
+            Yaml::Number(_) | Yaml::Bool(_) => {
+                let given = self.to_json();
+                let message = format!("{what} should be a text and is {}", self.kind());
+                problems.add(
+                    self.place,
+                    message,
+                    format!("put it in quotes: \"{given}\""),
+                );
+                None
+            }
             _ => self.refuse(what, "a text", self.kind(), problems),
         }
     }

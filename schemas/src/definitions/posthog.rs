@@ -8,9 +8,10 @@ use serde_json::{Map, Value};
 
 use super::draft::{CohortDraft, Draft, FlagDraft, RuleDraft, RulesDraft};
 use super::posthog_cohort;
+use super::posthog_leaf::{cohort_reference, kind_of, property_filter};
 use super::problem::{Place, Problems};
 use crate::cohort::Fault;
-use crate::filter::{Filter, PropertyMatching};
+use crate::filter::PropertyMatching;
 use crate::flag::{Flag, Rules, Variant};
 
 /// The code of a flag that can't be read, as at PostHog.
@@ -267,50 +268,6 @@ fn condition(leaf: &Value, matching: PropertyMatching) -> Result<Draft, Fault> {
     })
 }
 
-/// A filter's type; PostHog takes one without for a person's.
-pub(super) fn kind_of(leaf: &Value) -> &str {
-    leaf.get("type").and_then(Value::as_str).unwrap_or("person")
-}
-
-/// A filter on one property of a person or an event.
-pub(super) fn property_filter(leaf: &Value, matching: PropertyMatching) -> Result<Filter, Fault> {
-    let key = leaf.get("key").and_then(Value::as_str);
-    let key = key.ok_or_else(|| unreadable("a property filter has no `key`"))?;
-    let operator = match leaf.get("operator") {
-        None | Some(Value::Null) => "exact",
-        Some(Value::String(operator)) => operator,
-        Some(other) => return Err(unreadable(format!("`{other}` isn't an operator"))),
-    };
-    Filter::compile(
-        key,
-        operator,
-        leaf.get("value").unwrap_or(&Value::Null),
-        matching,
-    )
-}
-
-/// Membership of a cohort by id: `in`, which may be left out, or `not_in`. Any other operator
-/// matches nobody, as at PostHog.
-pub(super) fn cohort_reference(leaf: &Value) -> Draft {
-    let key = match leaf.get("value") {
-        Some(Value::Number(id)) if id.is_i64() => id.to_string(),
-        Some(Value::String(id)) if id.parse::<i64>().is_ok() => id.clone(),
-        other => {
-            let message = format!("a cohort is named by its id, not by `{}`", json_of(other));
-            return Draft::fault(COHORT_UNREADABLE, message);
-        }
-    };
-    let member = Draft::Cohort { key, at: None };
-    match leaf.get("operator") {
-        None | Some(Value::Null) => member,
-        Some(operator) => match operator.as_str() {
-            Some("in") => member,
-            Some("not_in") => member.negated_if(true),
-            _ => Draft::nobody(),
-        },
-    }
-}
-
 fn variant(value: &Value) -> Result<Variant, Fault> {
     let key = text_of(value, "key").ok_or_else(|| unreadable("a variant has no `key`"))?;
     let percent = match value.get("rollout_percentage") {
@@ -341,10 +298,6 @@ fn list<'v>(object: &'v Map<String, Value>, key: &str) -> Result<&'v [Value], Fa
 
 fn text_of(value: &Value, key: &str) -> Option<String> {
     value.get(key).and_then(Value::as_str).map(str::to_owned)
-}
-
-pub(super) fn json_of(value: Option<&Value>) -> String {
-    value.unwrap_or(&Value::Null).to_string()
 }
 
 fn unreadable(message: impl Into<String>) -> Fault {

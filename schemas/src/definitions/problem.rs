@@ -82,6 +82,9 @@ pub(crate) fn nearest<'a>(
     (likeness >= 0.75).then_some(name)
 }
 
+/// How many names a suggestion lists.
+const NAMES_MAX: usize = 12;
+
 /// The sentence that offers the nearest of `names`, or all of them.
 pub(crate) fn suggestion<'a>(
     wrong: &str,
@@ -90,9 +93,19 @@ pub(crate) fn suggestion<'a>(
     if let Some(name) = nearest(wrong, names.clone()) {
         return format!("did you mean `{name}`?");
     }
-    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    let more = if names.clone().into_iter().nth(NAMES_MAX).is_some() {
+        ", ..."
+    } else {
+        ""
+    };
+    let names: Vec<String> = names
+        .into_iter()
+        .take(NAMES_MAX)
+        .map(|name| format!("`{name}`"))
+        .collect();
     match names.as_slice() {
         [] => "there is none yet".to_owned(),
-        names => format!("one of {}", names.join(", ")),
+        [only] => format!("only {only} can stand here"),
+        names => format!("one of {}{more}", names.join(", ")),
     }
 }

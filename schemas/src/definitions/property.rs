@@ -3,7 +3,7 @@
 //! A plain text, `true` or `false` asks for equality, whatever the letters' case. A number, and a
 //! text that begins with `>`, `>=`, `<`, `<=`, `=` or `!=`, compares; `"= red"` and `"!= red"`
 //! take a text too. A list asks for one of its members. A map names its tests, and all must hold.
-//! A missing property passes only tests that say `not`: `!=`, `is not`, `does not …`, `set: false`.
+//! A missing property passes only tests that say no: `!=`, `is not`, `does not …`, `set: false`.
 
 use super::condition::split_comparison;
 use super::node::{Key, Node, Yaml};

@@ -126,11 +126,7 @@ pub(super) fn flag(key: &str, text: &str, problems: &mut Problems<'_>) -> Option
         .get("active")
         .map_or(Some(true), |node| node.truth("`active`", problems));
     let variants = variants(&fields, problems);
-    let arms: Vec<&str> = variants
-        .iter()
-        .flatten()
-        .map(|arm| arm.key.as_str())
-        .collect();
+    let arms = arms(&fields);
     let payloads = payloads(&fields, &arms, problems);
     let rules = rules(&fields, &arms, problems);
     let flag = Flag {
@@ -194,6 +190,14 @@ fn variants(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Vec<Vari
         return None;
     }
     Some(arms)
+}
+
+/// The variants' names, even where their shares are wrong: what names them isn't wrong too.
+fn arms<'n>(fields: &Fields<'n>) -> Vec<&'n str> {
+    match fields.get("variants").map(|node| &node.value) {
+        Some(Yaml::Map(entries)) => entries.iter().map(|(key, _)| key.text.as_str()).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn percent(node: &Node, what: &str, problems: &mut Problems<'_>) -> Option<f64> {
