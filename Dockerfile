@@ -7,7 +7,7 @@ FROM debian:bookworm-slim AS base
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libssl3 libstdc++6 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin sluice \
+    && useradd --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin sluice \
     && install -d -o sluice -g sluice /data \
     && install -d /definitions
 ENV SLUICE_LISTEN=0.0.0.0:7070 \
@@ -37,8 +37,8 @@ COPY schemas/Cargo.toml schemas/
 COPY evaluator/Cargo.toml evaluator/
 COPY processor/Cargo.toml processor/
 COPY tests/Cargo.toml tests/
-RUN mkdir schemas/src evaluator/src processor/src tests/src \
-    && touch schemas/src/lib.rs evaluator/src/lib.rs tests/src/lib.rs \
+RUN mkdir schemas/src evaluator/src processor/src \
+    && touch schemas/src/lib.rs evaluator/src/lib.rs \
     && echo 'fn main() {}' >processor/src/main.rs \
     && bash -c '. script/prepare build && cargo build --release -p processor --locked'
 COPY . .

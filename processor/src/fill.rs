@@ -10,7 +10,7 @@ use schemas::catalog::Catalog;
 use schemas::ids::MatcherId;
 use schemas::time::Clock;
 
-use crate::fold::{Bounds, Fold};
+use crate::fold::{Fold, Reading};
 use crate::follow::{Beginning, beginning};
 use crate::log::{Arrival, Log, LogError, Reader};
 use crate::store::{Fill, MatcherProgress, Partition, Progress, Store};
@@ -26,12 +26,12 @@ pub struct Filler<L> {
     pub store: Arc<Store>,
     /// Tells now.
     pub clock: Clock,
-    /// How events' times are bounded.
-    pub bounds: Bounds,
+    /// How records are read.
+    pub reading: Reading,
 }
 
 /// One partition being read for the matchers.
-struct Reading {
+struct Part {
     partition: Arc<Partition>,
     from: i64,
     next: i64,
@@ -64,7 +64,7 @@ impl<L: Log> Filler<L> {
             }
         }
         let only = matchers.iter().copied().collect();
-        let mut fold = Fold::only(Arc::clone(catalog), self.bounds, only);
+        let mut fold = Fold::only(Arc::clone(catalog), self.reading.clone(), only);
         while reading.values().any(|part| part.next < part.until) {
             if interrupted() || reading.values().any(|part| part.truncated) {
                 return Ok(matchers.len());
@@ -84,33 +84,28 @@ impl<L: Log> Filler<L> {
         &self,
         catalog: &Arc<Catalog>,
         matchers: &[MatcherId],
-    ) -> Result<BTreeMap<i32, Reading>, LogError> {
+    ) -> Result<BTreeMap<i32, Part>, LogError> {
         let all = catalog.projects().iter().flat_map(|project| &project.matchers);
         let horizons = all.filter(|m| matchers.contains(&m.id)).map(|m| m.horizon_ms);
         let horizon_ms = horizons.max().unwrap_or(0);
-        let after_ms = (self.clock)() - horizon_ms - self.bounds.lateness_ms;
+        let after_ms = (self.clock)() - horizon_ms - self.reading.bounds.lateness_ms;
         let mut reading = BTreeMap::new();
         for partition in self.store.partitions().iter() {
-            let began = beginning(&*self.log, partition.id, after_ms, self.bounds.skew_ms)?;
+            let began = beginning(&*self.log, partition.id, after_ms, self.reading.bounds.skew_ms)?;
             let until = self
                 .store
                 .with_progress(catalog, |progress| note(progress, partition.id, matchers, began));
             if let Some(until) = until {
                 let from = began.offset;
                 let partition = Arc::clone(partition);
-                let part = Reading { partition, from, next: from, until, truncated: false };
+                let part = Part { partition, from, next: from, until, truncated: false };
                 reading.insert(part.partition.id, part);
             }
         }
         Ok(reading)
     }
 
-    fn tell(
-        &self,
-        catalog: &Arc<Catalog>,
-        matchers: &[MatcherId],
-        reading: &BTreeMap<i32, Reading>,
-    ) {
+    fn tell(&self, catalog: &Arc<Catalog>, matchers: &[MatcherId], reading: &BTreeMap<i32, Part>) {
         self.store.with_progress(catalog, |progress| {
             for (id, part) in reading {
                 let done = (part.next - part.from).max(0) * 100 / (part.until - part.from).max(1);
@@ -122,7 +117,7 @@ impl<L: Log> Filler<L> {
     }
 }
 
-fn meet(reading: &mut BTreeMap<i32, Reading>, fold: &mut Fold, arrival: Arrival<'_>) {
+fn meet(reading: &mut BTreeMap<i32, Part>, fold: &mut Fold, arrival: Arrival<'_>) {
     match arrival {
         Arrival::Record(record) => {
             let Some(part) = reading.get_mut(&record.partition) else {

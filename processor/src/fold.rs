@@ -16,6 +16,15 @@ use crate::log::LogRecord;
 use crate::store::{Partition, PersonKey};
 use crate::writes::{may_write, writes};
 
+/// How records are read.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// How an event's own time is bounded by the log's.
+    pub bounds: Bounds,
+    /// The token of records that have none; where there is none, the only project is meant.
+    pub token: Option<String>,
+}
+
 /// How an event's own time is bounded by the log's.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
@@ -62,7 +71,7 @@ pub struct Effect {
 /// Folds records by one catalog.
 pub struct Fold {
     catalog: Arc<Catalog>,
-    bounds: Bounds,
+    reading: Reading,
     /// The only matchers to fold; all of them where there is none.
     only: Option<FxHashSet<MatcherId>>,
     key: PersonKey,
@@ -71,13 +80,13 @@ pub struct Fold {
 
 impl Fold {
     /// Folds everything that the catalog asks for.
-    pub fn new(catalog: Arc<Catalog>, bounds: Bounds) -> Self {
-        Fold { catalog, bounds, only: None, key: PersonKey::default(), hits: Vec::new() }
+    pub fn new(catalog: Arc<Catalog>, reading: Reading) -> Self {
+        Fold { catalog, reading, only: None, key: PersonKey::default(), hits: Vec::new() }
     }
 
     /// Folds for these matchers alone.
-    pub fn only(catalog: Arc<Catalog>, bounds: Bounds, only: FxHashSet<MatcherId>) -> Self {
-        Fold { only: Some(only), ..Fold::new(catalog, bounds) }
+    pub fn only(catalog: Arc<Catalog>, reading: Reading, only: FxHashSet<MatcherId>) -> Self {
+        Fold { only: Some(only), ..Fold::new(catalog, reading) }
     }
 
     /// Goes on with another catalog.
@@ -93,14 +102,14 @@ impl Fold {
 
     fn try_fold(&mut self, partition: &Partition, record: LogRecord<'_>) -> Result<Effect, Skip> {
         let event = Event::parse(record.value.ok_or(Skip::Tombstone)?)?;
-        let project = match &event.token {
+        let project = match event.token.as_deref().or(self.reading.token.as_deref()) {
             Some(token) => self.catalog.project(token),
             None => self.catalog.only_project(),
         };
         let project = project.ok_or(Skip::UnknownToken)?;
-        let time = event.time_ms(record.timestamp_ms, self.bounds.skew_ms)?;
+        let time = event.time_ms(record.timestamp_ms, self.reading.bounds.skew_ms)?;
         self.hits.clear();
-        let oldest_ms = record.timestamp_ms - self.bounds.lateness_ms;
+        let oldest_ms = record.timestamp_ms - self.reading.bounds.lateness_ms;
         let mut late = false;
         hits(project, &event, |matcher| {
             if self.only.as_ref().is_some_and(|only| !only.contains(&matcher.id)) {

@@ -125,6 +125,12 @@ impl<L: Log> Follower<L> {
         for partition in self.log.partitions()? {
             if !assigned.contains(&partition) {
                 let assignment = self.assignment(partition, found_before)?;
+                // The store knows of it before anybody is told that all have been found.
+                let Assignment { offset, since_ms, .. } = assignment;
+                let known = self.store.partition(partition, offset, since_ms);
+                if assignment.catch_up_to.is_none() {
+                    known.set_caught_up(true);
+                }
                 if self.orders.send(Order::Assign(assignment)).is_err() {
                     return Ok(());
                 }

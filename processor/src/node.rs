@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use crate::checkpointer::Checkpointer;
 use crate::definitions::Definitions;
 use crate::fill::Filler;
-use crate::fold::Bounds;
+use crate::fold::{Bounds, Reading};
 use crate::follow::Follower;
 use crate::log::Log;
 use crate::lookup::Here;
@@ -102,6 +102,7 @@ impl<L: Log + Append> Node<L> {
     fn spawn_all(&mut self, with: Threads<'_, L>) -> anyhow::Result<()> {
         let Threads { settings, log, definitions, found, clocks } = with;
         let bounds = Bounds { skew_ms: settings.skew_ms, lateness_ms: settings.lateness_ms };
+        let reading = Reading { bounds, token: settings.record_token.clone() };
         let (orders, obeyed) = mpsc::channel();
         let parts = Parts {
             orders: obeyed,
@@ -110,7 +111,7 @@ impl<L: Log + Append> Node<L> {
             metrics: Arc::clone(&self.metrics),
             store: Arc::clone(&self.store),
             catalog: self.catalog.load_full(),
-            bounds,
+            reading: reading.clone(),
         };
         let worker = Worker::new(log.reader("worker")?, parts);
         self.spawn("worker", move |_| worker.run())?;
@@ -131,7 +132,7 @@ impl<L: Log + Append> Node<L> {
             log: Arc::clone(&log),
             store: Arc::clone(&self.store),
             clock: Arc::clone(&clocks.now),
-            bounds,
+            reading,
         };
         self.spawn_definitions(definitions, filler, orders)?;
         let checkpointer = Checkpointer {

@@ -35,6 +35,7 @@ pub const SETTINGS: &[Setting] = &[
         "where to begin without a stored offset: windows (far enough \
         back for all of them), earliest or latest",
     ),
+    setting("record_token", "", "token of records that have none; the only project's if empty"),
     setting("kafka_brokers", "127.0.0.1:9092", "host:port of brokers, separated by commas"),
     setting("kafka_topic", "events", "the topic that holds events"),
     setting("kafka_group", "sluice", "the consumer group that names advisory commits"),
@@ -79,6 +80,7 @@ pub struct Settings {
     pub definitions: PathBuf,
     pub log: LogKind,
     pub start: Start,
+    pub record_token: Option<String>,
     pub kafka_brokers: String,
     pub kafka_topic: String,
     pub kafka_group: String,
@@ -212,6 +214,7 @@ fn check(said: &Said, mistakes: &mut Vec<String>) -> Settings {
                 ("latest", Start::Latest),
             ],
         ),
+        record_token: Some(check.said("record_token").0.to_owned()).filter(|t| !t.is_empty()),
         kafka_brokers: check.text("kafka_brokers"),
         kafka_topic: check.text("kafka_topic"),
         kafka_group: check.text("kafka_group"),

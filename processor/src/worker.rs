@@ -11,7 +11,7 @@ use schemas::lookup::Position;
 use schemas::time::Clock;
 use tokio::sync::watch;
 
-use crate::fold::{Bounds, Fold};
+use crate::fold::{Fold, Reading};
 use crate::log::{Arrival, LogError, LogRecord, Reader};
 use crate::metrics::{EventCounts, Metrics};
 use crate::store::{Partition, Store};
@@ -124,8 +124,8 @@ pub struct Parts {
     pub store: Arc<Store>,
     /// What it begins with.
     pub catalog: Arc<Catalog>,
-    /// How events' times are bounded.
-    pub bounds: Bounds,
+    /// How records are read.
+    pub reading: Reading,
 }
 
 impl<R: Reader> Worker<R> {
@@ -138,9 +138,9 @@ impl<R: Reader> Worker<R> {
             following: parts.following,
             metrics: parts.metrics,
             store: parts.store,
-            fold: Fold::new(Arc::clone(&parts.catalog), parts.bounds),
+            skew_ms: parts.reading.bounds.skew_ms,
+            fold: Fold::new(Arc::clone(&parts.catalog), parts.reading),
             catalog: parts.catalog,
-            skew_ms: parts.bounds.skew_ms,
             followed: BTreeMap::new(),
             counts: EventCounts::default(),
         }
