@@ -100,3 +100,25 @@ fn a_flag_that_cannot_be_evaluated_fails_alone() {
     assert_eq!(lost["reason"]["code"], "dependency_not_found_cohort");
     assert_eq!(shop.flag("ann", "off"), Value::Null);
 }
+
+/// Walked without a memory, forty cohorts that each name the one before twice take 2^40 steps.
+#[test]
+fn cohorts_that_share_cohorts_are_asked_once() {
+    let mut files = vec![(
+        "shop/cohorts/c0.yaml".to_owned(),
+        "members: { person: { distinct_id: ann } }\n".to_owned(),
+    )];
+    for level in 1..=40 {
+        let before = level - 1;
+        let twice =
+            format!("members: {{ all: [{{ cohort: c{before} }}, {{ cohort: c{before} }}] }}\n");
+        files.push((format!("shop/cohorts/c{level}.yaml"), twice));
+    }
+    let flag = "rules: [{ when: { cohort: c40 } }]\n".to_owned();
+    files.push(("shop/flags/deep.yaml".to_owned(), flag));
+    let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let shop = Shop::with(&files);
+    assert_eq!(shop.flag("ann", "deep")["enabled"], true);
+    assert_eq!(shop.flag("ben", "deep")["enabled"], false);
+    assert_eq!(shop.state().lookups, 0);
+}
