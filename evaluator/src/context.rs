@@ -1,5 +1,7 @@
 //! What a request asks: parsed once at the edge, whatever the protocol.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 /// A request for flags.
@@ -10,7 +12,7 @@ pub struct Context {
     /// What wins over stored person properties.
     pub person_properties: Map<String, Value>,
     /// The only flags that are asked for; all of them where there is none.
-    pub flag_keys: Option<Vec<String>>,
+    pub flag_keys: Option<HashSet<String>>,
     /// Whether no flag is asked for at all.
     pub disable_flags: bool,
 }

@@ -1,5 +1,7 @@
 //! A decision: a flag's value, variant and payload, and the reason for it.
 
+use std::borrow::Cow;
+
 use schemas::flag::Flag;
 
 use crate::truth::Why;
@@ -48,7 +50,7 @@ pub enum Reason<'a> {
     Failed(Why<'a>),
 }
 
-impl Reason<'_> {
+impl<'a> Reason<'a> {
     /// PostHog's order of reasons: the highest is told.
     pub fn score(self) -> u8 {
         match self {
@@ -70,14 +72,15 @@ impl Reason<'_> {
     }
 
     /// PostHog's sentence; `index` is the rule's.
-    pub fn description(self, index: Option<usize>) -> String {
-        match self {
+    pub fn description(self, index: Option<usize>) -> Cow<'a, str> {
+        Cow::Borrowed(match self {
             Reason::ConditionMatch => {
-                format!("Matched condition set {}", index.map_or(0, |index| index + 1))
+                let number = index.map_or(0, |index| index + 1);
+                return Cow::Owned(format!("Matched condition set {number}"));
             }
-            Reason::OutOfRolloutBound => "Out of rollout bound".to_owned(),
-            Reason::NoConditionMatch => "No matching condition set".to_owned(),
-            Reason::Failed(why) => why.description().to_owned(),
-        }
+            Reason::OutOfRolloutBound => "Out of rollout bound",
+            Reason::NoConditionMatch => "No matching condition set",
+            Reason::Failed(why) => why.description(),
+        })
     }
 }

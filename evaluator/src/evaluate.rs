@@ -1,12 +1,14 @@
 //! Evaluation: every flag of a request, from one set of facts at one instant. Total and pure.
 
 use schemas::catalog::Project;
+use schemas::cohort::Condition;
 use schemas::flag::{Flag, Rule, Rules};
 use schemas::lookup::Facts;
 
 use crate::cohort::Asked;
 use crate::context::Context;
 use crate::decision::{Decision, Outcome, Reason};
+use crate::person::Person;
 use crate::rollout;
 use crate::truth::{Truth, Why};
 
@@ -32,6 +34,43 @@ pub fn evaluate<'a>(
     requested(project, context).map(|flag| decide(flag, &context.distinct_id, &asked)).collect()
 }
 
+/// Whether some flag that the request asks for depends on more than the request itself.
+pub fn needs_facts(project: &Project, context: &Context) -> bool {
+    let mut walk = Walk { project, context, walked: vec![false; project.cohorts.len()] };
+    requested(project, context).any(|flag| {
+        let rules = flag.rules.as_ref().map(|rules| rules.rules.as_slice());
+        let mut conditions = rules.unwrap_or_default().iter().map(|rule| &rule.when);
+        conditions.any(|condition| walk.needs(condition))
+    })
+}
+
+/// A walk through conditions that ends at the first that needs facts.
+struct Walk<'a> {
+    project: &'a Project,
+    context: &'a Context,
+    /// A cohort that was walked through to its end needs none.
+    walked: Vec<bool>,
+}
+
+impl Walk<'_> {
+    fn needs(&mut self, condition: &Condition) -> bool {
+        match condition {
+            Condition::All(parts) | Condition::Any(parts) => {
+                parts.iter().any(|part| self.needs(part))
+            }
+            Condition::Not(part) => self.needs(part),
+            Condition::Cohort(index) => {
+                let walked = std::mem::replace(&mut self.walked[*index], true);
+                let project = self.project;
+                !walked && self.needs(&project.cohorts[*index].members)
+            }
+            Condition::Person(filter) => !Person::is_given(self.context, filter),
+            Condition::Did(_) => true,
+            Condition::Fault(_) => false,
+        }
+    }
+}
+
 fn decide<'a>(flag: &'a Flag, identifier: &str, asked: &Asked<'a>) -> Decision<'a> {
     let failed = |why| Decision {
         flag,
@@ -55,14 +94,13 @@ fn decide<'a>(flag: &'a Flag, identifier: &str, asked: &Asked<'a>) -> Decision<'
                 outcome = outcome_of(flag, rules, rule, identifier);
                 Reason::ConditionMatch
             }
-            Truth::True => Reason::OutOfRolloutBound,
             Truth::Open(why) if is_within(flag, identifier, rule) => {
                 open.get_or_insert(why);
                 possible.push(outcome_of(flag, rules, rule, identifier));
                 continue;
             }
-            // Its rollout misses anyway.
-            Truth::Open(_) => continue,
+            // An open rule whose rollout misses changes nothing: the rollout has decided it.
+            Truth::True | Truth::Open(_) => Reason::OutOfRolloutBound,
         };
         if reason.score() >= told.0.score() {
             told = (reason, Some(index));

@@ -21,6 +21,11 @@ struct Route {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
     outcome: &'static str,
 }
@@ -30,6 +35,7 @@ pub struct Metrics {
     answers: Family<Answer, Counter>,
     seconds: Family<Route, Histogram>,
     checks: Family<Outcome, Counter>,
+    failures: Family<Reason, Counter>,
     captured: Family<Outcome, Counter>,
 }
 
@@ -42,6 +48,7 @@ impl Metrics {
             answers: Family::default(),
             seconds: Family::new_with_constructor(histogram),
             checks: Family::default(),
+            failures: Family::default(),
             captured: Family::default(),
         };
         let sluice = registry.sub_registry_with_prefix("sluice");
@@ -57,8 +64,13 @@ impl Metrics {
             metrics.checks.clone(),
         );
         sluice.register(
+            "flag_failures",
+            "Flags that couldn't be decided, by reason",
+            metrics.failures.clone(),
+        );
+        sluice.register(
             "capture_events",
-            "Events captured over HTTP, by outcome: accepted, refused or skipped",
+            "Events captured over HTTP, by outcome: accepted, or why not",
             metrics.captured.clone(),
         );
         metrics
@@ -75,6 +87,11 @@ impl Metrics {
         if flags > 0 {
             self.checks.get_or_create(&Outcome { outcome }).inc_by(flags);
         }
+    }
+
+    /// Counts a flag that couldn't be decided.
+    pub fn failed(&self, reason: &'static str) {
+        self.failures.get_or_create(&Reason { reason }).inc();
     }
 
     /// Counts captured events.

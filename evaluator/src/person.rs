@@ -1,8 +1,8 @@
 //! A person's properties as conditions see them: the request's over the stored ones.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use rustc_hash::FxHashMap;
 use schemas::filter::Filter;
 use schemas::lookup::Facts;
 use schemas::properties::resolve;
@@ -16,7 +16,8 @@ pub struct Person<'a> {
     context: &'a Context,
     facts: &'a Facts,
     distinct_id: Value,
-    stored: OnceCell<FxHashMap<String, Value>>,
+    /// By key, as `resolve` has them; a value is parsed when a filter asks for it.
+    stored: OnceCell<Vec<(Cow<'a, str>, Cow<'a, str>)>>,
 }
 
 impl<'a> Person<'a> {
@@ -24,6 +25,11 @@ impl<'a> Person<'a> {
     pub fn new(context: &'a Context, facts: &'a Facts) -> Self {
         let distinct_id = Value::String(context.distinct_id.clone());
         Person { context, facts, distinct_id, stored: OnceCell::new() }
+    }
+
+    /// Whether the request alone tells what the filter asks for.
+    pub fn is_given(context: &Context, filter: &Filter) -> bool {
+        filter.key == "distinct_id" || context.person_properties.contains_key(&filter.key)
     }
 
     /// Whether the person's property passes. What the request doesn't say and the store
@@ -37,18 +43,14 @@ impl<'a> Person<'a> {
         }
         match self.facts.unknown {
             Some(unknown) => Truth::Open(Why::Unknown(unknown)),
-            None => filter.matches(self.stored().get(&filter.key)).into(),
+            None => filter.matches(self.stored(&filter.key).as_ref()).into(),
         }
     }
 
-    fn stored(&self) -> &FxHashMap<String, Value> {
-        self.stored.get_or_init(|| {
-            let kept = resolve(self.facts.record.registers());
-            let parsed = kept.filter_map(|(key, json)| {
-                let value = serde_json::from_str(&json).ok()?;
-                Some((key.into_owned(), value))
-            });
-            parsed.collect()
-        })
+    fn stored(&self, key: &str) -> Option<Value> {
+        let stored = self.stored.get_or_init(|| resolve(self.facts.record.registers()).collect());
+        debug_assert!(stored.is_sorted_by(|(a, _), (b, _)| a < b));
+        let at = stored.binary_search_by(|(held, _)| held.as_ref().cmp(key));
+        serde_json::from_str(&stored[at.ok()?].1).ok()
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, Method, StatusCode};
+use axum::http::{HeaderName, Method, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use prometheus_client::registry::Registry;
 use schemas::append::Append;
@@ -18,7 +18,7 @@ use schemas::time::Clock;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::metrics::Metrics;
-use crate::protocols::{body, capture, flags, health};
+use crate::protocols::{capture, flags, health};
 
 /// What routes need.
 pub struct App<L, A> {
@@ -54,21 +54,21 @@ impl<L, A> Clone for App<L, A> {
 
 /// Every route.
 pub fn router<L: Lookup, A: Append>(app: App<L, A>) -> Router {
-    let mut sdk = Router::new();
-    for path in ["/flags", "/flags/"] {
-        sdk = sdk.route(path, any(flags::flags::<L, A>));
-    }
+    let check = any(flags::flags::<L, A>);
+    let check = check.layer(DefaultBodyLimit::max(flags::BODY_BYTES_MAX));
+    let capture = post(capture::capture::<L, A>);
+    let capture = capture.layer(DefaultBodyLimit::max(capture::BODY_BYTES_MAX));
+    let mut sdk = Router::new().route("/flags", check.clone()).route("/flags/", check);
     for path in capture::PATHS {
-        let capture = post(capture::capture::<L, A>);
-        sdk = sdk.route(path, capture.clone()).route(&format!("{path}/"), capture);
+        sdk = sdk.route(path, capture.clone()).route(&format!("{path}/"), capture.clone());
     }
     let operators = Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready::<L, A>))
         .route("/metrics", get(health::metrics::<L, A>));
     sdk.layer(cors())
+        .layer(middleware::from_fn(plain_options))
         .merge(operators)
-        .layer(DefaultBodyLimit::max(body::BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(app.clone(), observe::<L, A>))
         .with_state(app)
 }
@@ -85,6 +85,17 @@ fn cors() -> CorsLayer {
             HeaderName::from_static("sluice-position"),
             HeaderName::from_static("sluice-stale"),
         ])
+}
+
+/// An OPTIONS that isn't a browser's preflight: the CORS layer would answer it as one.
+async fn plain_options(request: Request, next: Next) -> Response {
+    let is_preflight = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if request.method() != Method::OPTIONS || is_preflight {
+        return next.run(request).await;
+    }
+    let is_flags = route_of(request.uri().path()) == "flags";
+    let allow = if is_flags { flags::ALLOW } else { "POST, OPTIONS" };
+    (StatusCode::NO_CONTENT, [(header::ALLOW, allow)]).into_response()
 }
 
 /// One line and one measurement a request.

@@ -1,5 +1,7 @@
 //! Answers to flag requests, in PostHog's shapes (`posthog.md` 1.5 and 1.6).
 
+use std::borrow::Cow;
+
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -66,9 +68,14 @@ impl Serialize for Answer<'_> {
 
 /// What a request without a person gets.
 pub fn minimal() -> Value {
-    let mut minimal = config();
-    minimal.insert("flags".to_owned(), json!({}));
-    Value::Object(minimal)
+    json!({
+        "flags": {},
+        "supportedCompression": ["gzip", "gzip-js"],
+        "config": { "enable_collect_everything": true },
+        "toolbarParams": {},
+        "isAuthenticated": false,
+        "sessionRecording": false,
+    })
 }
 
 /// PostHog's own fall-back for the configuration that old SDKs ask for with their flags.
@@ -125,15 +132,15 @@ struct Record<'a> {
     variant: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     failed: bool,
-    reason: Reason,
+    reason: Reason<'a>,
     metadata: Metadata<'a>,
 }
 
 #[derive(Serialize)]
-struct Reason {
+struct Reason<'a> {
     code: &'static str,
     condition_index: Option<usize>,
-    description: String,
+    description: Cow<'a, str>,
 }
 
 #[derive(Serialize)]

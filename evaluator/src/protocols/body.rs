@@ -13,8 +13,6 @@ use percent_encoding::percent_decode;
 
 use super::refusal::Refusal;
 
-/// The largest body that is read, compressed or not.
-pub const BODY_BYTES_MAX: usize = 20 * 1024 * 1024;
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 
 /// The query parameters of a request, as far as they are known.
@@ -24,10 +22,12 @@ pub struct Query {
     pub compression: Option<String>,
     /// `v` or `version`.
     pub version: Option<String>,
-    /// `config`; absent where it isn't given at all.
+    /// `config`; absent where it is empty or isn't given.
     pub config: Option<bool>,
     /// `beacon`.
     pub beacon: bool,
+    /// `_`: when the request was sent, in epoch milliseconds.
+    pub sent_at_ms: Option<i64>,
 }
 
 impl Query {
@@ -41,7 +41,8 @@ impl Query {
             match name {
                 "compression" if !value.is_empty() => query.compression = Some(value),
                 "v" | "version" if !value.is_empty() => query.version = Some(value),
-                "config" => query.config = Some(is_true),
+                "config" if !value.is_empty() => query.config = Some(is_true),
+                "_" => query.sent_at_ms = value.parse().ok(),
                 "beacon" => query.beacon = is_true,
                 _ => {}
             }
@@ -53,11 +54,12 @@ impl Query {
 /// The JSON text of a body.
 ///
 /// # Errors
-/// When it can't be had, or would be larger than [`BODY_BYTES_MAX`].
+/// When it can't be had, or would be larger than `bytes_max`.
 pub fn decode<'b>(
     headers: &HeaderMap,
     query: &Query,
     body: &'b [u8],
+    bytes_max: usize,
 ) -> Result<Cow<'b, str>, Refusal> {
     let header_text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let kind = header_text(header::CONTENT_TYPE).unwrap_or_default();
@@ -73,7 +75,7 @@ pub fn decode<'b>(
         Some("base64") | None => encoding.contains("gzip") || body.starts_with(GZIP_MAGIC),
         Some(other) => return Err(undecodable(&format!("unsupported compression {other:?}"))),
     };
-    let bytes = if compressed { Cow::Owned(gunzip(body)?) } else { Cow::Borrowed(body) };
+    let bytes = if compressed { Cow::Owned(gunzip(body, bytes_max)?) } else { Cow::Borrowed(body) };
     let text = match bytes {
         Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
         Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
@@ -87,13 +89,13 @@ pub fn not_json(error: &serde_json::Error) -> Refusal {
     undecodable(&format!("invalid JSON: {error}"))
 }
 
-fn gunzip(body: &[u8]) -> Result<Vec<u8>, Refusal> {
+fn gunzip(body: &[u8], bytes_max: usize) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
-    let mut bounded = MultiGzDecoder::new(body).take(BODY_BYTES_MAX as u64 + 1);
+    let mut bounded = MultiGzDecoder::new(body).take(bytes_max as u64 + 1);
     bounded.read_to_end(&mut bytes).map_err(|error| undecodable(&format!("bad gzip: {error}")))?;
-    if bytes.len() > BODY_BYTES_MAX {
+    if bytes.len() > bytes_max {
         return Err(Refusal::TooLarge(format!(
-            "The body is larger than {BODY_BYTES_MAX} bytes once decompressed."
+            "The body is larger than {bytes_max} bytes once decompressed."
         )));
     }
     Ok(bytes)

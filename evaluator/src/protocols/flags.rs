@@ -1,6 +1,8 @@
 //! `/flags`: what PostHog's SDKs ask; the answer's shapes are in `answer.rs`.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -9,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use schemas::append::Append;
 use schemas::ids::cut_distinct_id;
 use schemas::lookup::{Facts, Lookup, Position};
+use schemas::record::Record;
 use serde_json::{Map, Value};
 
 use super::answer::{Answer, Shape, minimal};
@@ -16,10 +19,13 @@ use super::body::{Query, decode, not_json};
 use super::refusal::Refusal;
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::evaluate::{evaluate, requested};
+use crate::evaluate::{evaluate, needs_facts};
 use crate::server::App;
 
-const ALLOW: &str = "GET, POST, OPTIONS, HEAD";
+/// The largest body that is read, compressed or not; PostHog has the same bound.
+pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// The methods of `/flags`.
+pub const ALLOW: &str = "GET, POST, OPTIONS, HEAD";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Answers a request for flags.
@@ -37,7 +43,6 @@ pub async fn flags<L: Lookup, A: Append>(
         },
         Method::GET => with_json(StatusCode::OK, minimal().to_string().into_bytes()),
         Method::HEAD => with_json(StatusCode::OK, Vec::new()),
-        Method::OPTIONS => (StatusCode::NO_CONTENT, [(header::ALLOW, ALLOW)]).into_response(),
         _ => (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, ALLOW)]).into_response(),
     }
 }
@@ -49,25 +54,20 @@ async fn check<L: Lookup, A: Append>(
     body: &Bytes,
 ) -> Result<Response, Refusal> {
     let query = Query::parse(uri.query());
-    let text = decode(headers, &query, body)?;
+    let text = decode(headers, &query, body, BODY_BYTES_MAX)?;
     let asked: Map<String, Value> = serde_json::from_str(&text).map_err(|e| not_json(&e))?;
     let token = text_of(&asked, &["token", "$token", "api_key"]).ok_or(Refusal::NoToken)?;
-    let context = context(&asked)?;
     let catalog = app.catalog.load_full();
     let project = catalog.project(&token).ok_or(Refusal::UnknownToken)?;
+    let context = context(&asked)?;
     let now_ms = (app.clock)();
-    // Without a flag to decide there is nothing to look up.
-    let facts = match requested(project, &context).next() {
-        Some(_) => {
-            let ids = [context.distinct_id.as_str()];
-            Some(app.lookup.lookup(project.id, &ids, now_ms).await)
-        }
-        None => None,
+    let facts = if needs_facts(project, &context) {
+        let ids = [context.distinct_id.as_str()];
+        app.lookup.lookup(project.id, &ids, now_ms).await
+    } else {
+        unasked()
     };
-    let decisions = match &facts {
-        Some(facts) => evaluate(project, &context, facts, now_ms),
-        None => Vec::new(),
-    };
+    let decisions = evaluate(project, &context, &facts, now_ms);
     count(app, &decisions);
     let answer = Answer {
         decisions: &decisions,
@@ -78,26 +78,58 @@ async fn check<L: Lookup, A: Append>(
     };
     let json = serde_json::to_vec(&answer).unwrap_or_default();
     let mut response = with_json(StatusCode::OK, json);
-    if let Some(facts) = &facts {
-        tell_facts(response.headers_mut(), facts);
-    }
+    tell_facts(response.headers_mut(), &facts);
     Ok(response)
 }
 
-/// Parses what is asked; unknown keys are left alone.
+/// The facts of a request whose flags depend on nothing that is kept.
+fn unasked() -> Facts {
+    Facts {
+        record: Record::default(),
+        coverage: Arc::default(),
+        unknown: None,
+        position: Position::new(),
+        stale_ms: 0,
+    }
+}
+
+/// Parses what is asked; unknown keys are left alone, and a known one of a wrong type is
+/// refused rather than taken for absent.
 fn context(asked: &Map<String, Value>) -> Result<Context, Refusal> {
     let distinct_id = text_of(asked, &["distinct_id", "$distinct_id"]);
-    let distinct_id = distinct_id
-        .ok_or_else(|| Refusal::Invalid("The distinct_id field is missing.".to_owned()))?;
-    let properties = first(asked, &["person_properties", "$properties"]);
-    let keys = first(asked, &["flag_keys", "flag_keys_to_evaluate"]).and_then(Value::as_array);
-    let key = |value: &Value| value.as_str().map(str::to_owned);
+    let distinct_id = distinct_id.ok_or_else(|| {
+        let what = "The distinct_id field is missing, or is neither text nor a number.";
+        Refusal::Invalid(what.to_owned())
+    })?;
+    let person_properties = match first(asked, &["person_properties", "$properties"]) {
+        None => Map::new(),
+        Some(Value::Object(properties)) => properties.clone(),
+        Some(_) => return Err(wrong_type("person_properties", "an object")),
+    };
+    let flag_keys = match first(asked, &["flag_keys", "flag_keys_to_evaluate"]) {
+        None => None,
+        Some(Value::Array(keys)) => {
+            let keys = keys.iter().map(|key| key.as_str().map(str::to_owned));
+            let keys: Option<HashSet<String>> = keys.collect();
+            Some(keys.ok_or_else(|| wrong_type("flag_keys", "a list of texts"))?)
+        }
+        Some(_) => return Err(wrong_type("flag_keys", "a list of texts")),
+    };
+    let disable_flags = match first(asked, &["disable_flags"]) {
+        None => false,
+        Some(Value::Bool(disable)) => *disable,
+        Some(_) => return Err(wrong_type("disable_flags", "true or false")),
+    };
     Ok(Context {
         distinct_id: cut_distinct_id(&distinct_id).to_owned(),
-        person_properties: properties.and_then(Value::as_object).cloned().unwrap_or_default(),
-        flag_keys: keys.map(|keys| keys.iter().filter_map(key).collect()),
-        disable_flags: asked.get("disable_flags").and_then(Value::as_bool).unwrap_or_default(),
+        person_properties,
+        flag_keys,
+        disable_flags,
     })
+}
+
+fn wrong_type(field: &str, wanted: &str) -> Refusal {
+    Refusal::Undecodable(format!("{field} must be {wanted}"))
 }
 
 fn first<'v>(asked: &'v Map<String, Value>, names: &[&str]) -> Option<&'v Value> {
@@ -115,11 +147,18 @@ fn text_of<'v>(asked: &'v Map<String, Value>, names: &[&str]) -> Option<Cow<'v, 
 }
 
 fn count<L, A>(app: &App<L, A>, decisions: &[Decision<'_>]) {
-    let failed = decisions.iter().filter(|decision| decision.failed()).count();
-    let on = decisions.iter().filter(|decision| decision.outcome.enabled).count();
-    app.metrics.checked("failed", failed as u64);
-    app.metrics.checked("on", on as u64);
-    app.metrics.checked("off", (decisions.len() - failed - on) as u64);
+    let (mut on, mut failed) = (0, 0);
+    for decision in decisions {
+        on += u64::from(decision.outcome.enabled);
+        if decision.failed() {
+            failed += 1;
+            app.metrics.failed(decision.reason.code());
+        }
+    }
+    app.metrics.checked("on", on);
+    app.metrics.checked("failed", failed);
+    let off = decisions.len() as u64 - on - failed;
+    app.metrics.checked("off", off);
 }
 
 fn request_id(headers: &HeaderMap) -> uuid::Uuid {
@@ -129,18 +168,22 @@ fn request_id(headers: &HeaderMap) -> uuid::Uuid {
 
 /// How new the facts were.
 fn tell_facts(headers: &mut HeaderMap, facts: &Facts) {
-    if let Ok(position) = HeaderValue::from_str(&position_text(&facts.position)) {
-        headers.insert("sluice-position", position);
-    }
+    tell_position(headers, &facts.position);
     if facts.stale_ms > 0 {
         headers.insert("sluice-stale", HeaderValue::from(facts.stale_ms));
     }
 }
 
-/// `partition:next offset`, separated by commas.
-pub fn position_text(position: &Position) -> String {
+/// `partition:next offset`, separated by commas; nothing where no state was asked.
+pub fn tell_position(headers: &mut HeaderMap, position: &Position) {
+    if position.is_empty() {
+        return;
+    }
     let parts = position.iter().map(|(partition, next)| format!("{partition}:{next}"));
-    parts.collect::<Vec<_>>().join(",")
+    let text = parts.collect::<Vec<_>>().join(",");
+    if let Ok(text) = HeaderValue::from_str(&text) {
+        headers.insert("sluice-position", text);
+    }
 }
 
 fn with_json(status: StatusCode, json: Vec<u8>) -> Response {

@@ -3,6 +3,8 @@
 pub mod answer;
 pub mod body;
 pub mod capture;
+pub mod fields;
 pub mod flags;
 pub mod health;
 pub mod refusal;
+pub mod sent;

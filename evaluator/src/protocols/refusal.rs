@@ -23,6 +23,21 @@ pub enum Refusal {
     Unavailable(String),
 }
 
+impl Refusal {
+    /// The metric label.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::Undecodable(_) => "undecodable",
+            Refusal::Invalid(_) => "invalid",
+            Refusal::TooLarge(_) => "too_large",
+            Refusal::NoToken => "no_token",
+            Refusal::UnknownToken => "unknown_token",
+            Refusal::PersonalKey => "personal_key",
+            Refusal::Unavailable(_) => "unavailable",
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Body<'a> {
     r#type: &'a str,

@@ -1,0 +1,9 @@
+//! The router as SDKs and operators see it, over state and a log kept in memory.
+
+mod bodies;
+mod captured;
+mod checks;
+mod decisions;
+mod operators;
+mod refused;
+mod shop;

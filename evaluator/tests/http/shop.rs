@@ -1,0 +1,270 @@
+//! A shop behind the router: a clock that is set, state in memory, and a log that can fail.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use evaluator::metrics::Metrics;
+use evaluator::server::{App, router};
+use http_body_util::BodyExt;
+use prometheus_client::registry::Registry;
+use schemas::append::{Append, AppendError, Outgoing};
+use schemas::catalog::{Catalog, Project};
+use schemas::definitions::{Source, compile};
+use schemas::event::Event;
+use schemas::ids::ProjectId;
+use schemas::lookup::{Coverage, Coverages, Facts, Lookup, Position};
+use schemas::properties::{Kind, Register};
+use schemas::record::Record;
+use schemas::unknown::Unknown;
+use schemas::window::Entry;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+/// When every story begins.
+pub const NOON_MS: i64 = 1_700_000_000_000;
+pub const TOKEN: &str = "phc_shop";
+
+const COHORT: &str = r#"
+description: Three adds in five minutes and no purchase.
+members:
+  all:
+    - { did: added to cart, count: ">= 3", within: 5m }
+    - not: { did: purchase, within: 5m }
+"#;
+const OFFER: &str = r#"
+rules:
+  - { when: { cohort: hesitating }, payload: { text: Free } }
+"#;
+const EVERYBODY: &str = "rules:\n  - rollout: 100%\n";
+const PRO: &str = "rules:\n  - when: { person: { plan: pro } }\n";
+
+/// What is kept, and how it behaves.
+#[derive(Default)]
+pub struct State {
+    pub records: HashMap<String, Record>,
+    pub coverage: Coverages,
+    pub unknown: Option<Unknown>,
+    pub stale_ms: i64,
+    pub unready: Option<String>,
+    pub refuses: Option<AppendError>,
+    pub appended: Vec<Outgoing>,
+    pub lookups: usize,
+}
+
+/// One shop.
+pub struct Shop {
+    router: Router,
+    now_ms: Arc<AtomicI64>,
+    kept: Arc<Kept>,
+}
+
+struct Kept {
+    project: Arc<Project>,
+    state: Mutex<State>,
+}
+
+/// An answer, whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Shop {
+    /// A shop with an offer for those who hesitate, and two flags more.
+    pub fn open() -> Self {
+        Shop::with(&[
+            ("shop/cohorts/hesitating.yaml", COHORT),
+            ("shop/flags/offer.yaml", OFFER),
+            ("shop/flags/everybody.yaml", EVERYBODY),
+            ("shop/flags/pro.yaml", PRO),
+        ])
+    }
+
+    /// A shop with these definitions.
+    pub fn with(files: &[(&str, &str)]) -> Self {
+        let project = [("shop/project.yaml", "token: phc_shop\n")];
+        let source = |(path, text): &(&str, &str)| Source {
+            path: (*path).to_owned(),
+            text: (*text).to_owned(),
+        };
+        let sources: Vec<Source> = project.iter().chain(files).map(source).collect();
+        let compiled = compile(&sources, &|_| None, &mut Default::default());
+        let catalog = compiled.expect("definitions in order").catalog;
+        Shop::serving(catalog)
+    }
+
+    fn serving(catalog: Catalog) -> Self {
+        let project = Arc::clone(catalog.only_project().expect("one project"));
+        let complete =
+            |matcher: &schemas::catalog::Matcher| (matcher.id, Coverage::Since(i64::MIN));
+        let state =
+            State { coverage: project.matchers.iter().map(complete).collect(), ..State::default() };
+        let kept = Arc::new(Kept { project, state: Mutex::new(state) });
+        let now_ms = Arc::new(AtomicI64::new(NOON_MS));
+        let clock = Arc::clone(&now_ms);
+        let mut registry = Registry::default();
+        let metrics = Arc::new(Metrics::new(&mut registry));
+        let router = router(App {
+            catalog: Arc::new(ArcSwap::from_pointee(catalog)),
+            lookup: Arc::clone(&kept),
+            append: Arc::clone(&kept),
+            clock: Arc::new(move || clock.load(Ordering::Relaxed)),
+            monotonic: Arc::new(|| Duration::ZERO),
+            metrics,
+            registry: Arc::new(registry),
+        });
+        Shop { router, now_ms, kept }
+    }
+
+    /// Sets the clock to so long after noon.
+    pub fn at(&self, after_ms: i64) {
+        self.now_ms.store(NOON_MS + after_ms, Ordering::Relaxed);
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.kept.state.lock().expect("no test panics with it")
+    }
+
+    /// What the log holds, as JSON.
+    pub fn log(&self) -> Vec<Value> {
+        let parse = |record: &Outgoing| serde_json::from_slice(&record.value).expect("JSON");
+        self.state().appended.iter().map(parse).collect()
+    }
+
+    pub fn send(&self, request: Request<Body>) -> Answer {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.expect("a runtime").block_on(async {
+            let answer = self.router.clone().oneshot(request).await;
+            let (head, body) = answer.expect("infallible").into_parts();
+            let body = body.collect().await.expect("a body").to_bytes();
+            Answer { status: head.status.as_u16(), headers: head.headers, body: body.to_vec() }
+        })
+    }
+
+    pub fn ask(&self, method: Method, path: &str) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        self.send(request.body(Body::empty()).expect("a request"))
+    }
+
+    /// Posts a body with these headers.
+    pub fn post_with(&self, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        let request = Request::post(path);
+        let named = headers.iter();
+        let request = named.fold(request, |request, (name, value)| request.header(*name, *value));
+        self.send(request.body(Body::from(body)).expect("a request"))
+    }
+
+    pub fn post_raw(&self, path: &str, body: impl Into<Vec<u8>>) -> Answer {
+        self.post_with(path, &[("content-type", "application/json")], body.into())
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_raw(path, body.to_string())
+    }
+
+    /// Captures an event of `who` that happened so long after noon.
+    pub fn did(&self, who: &str, event: &str, after_ms: i64) {
+        let timestamp = NOON_MS + after_ms;
+        let event = json!({ "event": event, "distinct_id": who, "timestamp": timestamp });
+        let answer = self.post("/batch/", &json!({ "api_key": TOKEN, "batch": [event] }));
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    /// The record of a flag for `who`.
+    pub fn flag(&self, who: &str, key: &str) -> Value {
+        let asked = json!({ "token": TOKEN, "distinct_id": who });
+        self.post("/flags/?v=2", &asked).json()["flags"][key].clone()
+    }
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{self:?}");
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+pub fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+impl Lookup for Kept {
+    async fn lookup(&self, _: ProjectId, distinct_ids: &[&str], _: i64) -> Facts {
+        let mut state = self.state.lock().expect("a lock");
+        state.lookups += 1;
+        let mut record = Record::default();
+        for held in distinct_ids.iter().filter_map(|id| state.records.get(*id)) {
+            record.merge(held, |_| Some(16));
+        }
+        Facts {
+            record,
+            coverage: Arc::new(state.coverage.clone()),
+            unknown: state.unknown,
+            position: Position::from([(0, state.appended.len() as i64), (2, 7)]),
+            stale_ms: state.stale_ms,
+        }
+    }
+
+    fn ready(&self, _: i64) -> Result<(), String> {
+        match &self.state.lock().expect("a lock").unready {
+            Some(why) => Err(why.clone()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Append for Kept {
+    async fn append(&self, records: Vec<Outgoing>) -> Result<Position, AppendError> {
+        let mut state = self.state.lock().expect("a lock");
+        if let Some(error) = &state.refuses {
+            return Err(error.clone());
+        }
+        for record in records {
+            self.fold(&mut state, &record.value);
+            state.appended.push(record);
+        }
+        Ok(Position::from([(0, state.appended.len() as i64)]))
+    }
+}
+
+impl Kept {
+    fn fold(&self, state: &mut State, value: &[u8]) {
+        let event = Event::parse(value).expect("capture writes what a reader takes");
+        let stamp = Entry::new(event.timestamp_ms.expect("a time"), event.id_hash(0, 0));
+        let record = state.records.entry(event.distinct_id.clone().into_owned());
+        let record = record.or_default();
+        let named = self.project.gate.get(event.name.as_ref());
+        for matcher in named.into_iter().flatten().map(|at| &self.project.matchers[*at]) {
+            record.fold(matcher.id, matcher.k, stamp);
+        }
+        let properties = event.properties.map_or("{}", |raw| raw.get());
+        let properties: Value = serde_json::from_str(properties).expect("an object");
+        for (key, value) in properties["$set"].as_object().into_iter().flatten() {
+            record.write(&Register {
+                key: key.into(),
+                kind: Kind::Set,
+                stamp,
+                value: value.to_string().into(),
+            });
+        }
+    }
+}
