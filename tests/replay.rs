@@ -146,7 +146,7 @@ impl Crashes {
         let interval_ms = *self.dice.pick(&["50", "300", "2000"]);
         self.server
             .set("SLUICE_CHECKPOINT_INTERVAL_MS", interval_ms);
-        let hot_bytes = *self.dice.pick(&["65536", "1048576", "268435456"]);
+        let hot_bytes = *self.dice.pick(&["1048576", "2097152", "268435456"]);
         self.server.set("SLUICE_HOT_BYTES", hot_bytes);
         if self.dice.per_mille(300) {
             self.server.launch();
