@@ -1,1 +1,15 @@
-//! evaluator
+//! Decides flags from facts, and answers over HTTP.
+//!
+//! Gather, then decide: [`protocols`] parse a request once, one lookup brings the facts, and
+//! [`evaluate`] is pure. Neither the log nor the store is known here.
+
+pub mod cohort;
+pub mod context;
+pub mod decision;
+pub mod evaluate;
+pub mod metrics;
+pub mod person;
+mod protocols;
+pub mod rollout;
+pub mod server;
+pub mod truth;

@@ -1,2 +1,259 @@
-//! processor
-fn main(){}
+//! `sluice`: gates features on what people are doing right now.
+
+mod checkpointer;
+mod cli;
+mod definitions;
+mod dev;
+mod fill;
+mod fold;
+mod follow;
+mod hits;
+mod log;
+mod lookup;
+mod metrics;
+mod node;
+mod settings;
+mod store;
+mod worker;
+mod writes;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use schemas::append::Append;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::Command;
+use crate::log::Log;
+use crate::log::embedded::{Embedded, Retention};
+use crate::log::kafka::{Kafka, Topic};
+use crate::node::{Clocks, Node};
+use crate::settings::{LogKind, Settings};
+
+/// How long requests under way may take once the node is told to stop.
+const DRAIN_WAIT: Duration = Duration::from_secs(10);
+
+fn main() -> ExitCode {
+    let command = match cli::parse() {
+        Ok(command) => command,
+        Err(mistakes) => {
+            mistakes
+                .iter()
+                .for_each(|mistake| eprintln!("sluice: {mistake}"));
+            return ExitCode::from(2);
+        }
+    };
+    let done = match command {
+        Command::Serve(settings) => start_logging(&settings).and_then(|()| serve(&settings)),
+        Command::Dev(settings, traffic) => {
+            start_logging(&settings).and_then(|()| develop(&settings, traffic))
+        }
+        Command::Check(folder) => check(&folder),
+        Command::Health(settings) => health(&settings),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sluice: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The only clocks of the process.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "main alone reads the clock, for everyone"
+)]
+fn clocks() -> Clocks {
+    let began = std::time::Instant::now();
+    let now = || {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(0, |since| since.as_millis() as i64)
+    };
+    Clocks {
+        now: Arc::new(now),
+        elapsed: Arc::new(move || began.elapsed()),
+    }
+}
+
+fn start_logging(settings: &Settings) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&settings.log_level)
+        .with_context(|| format!("log_level: {:?} is no filter", settings.log_level))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
+    Ok(())
+}
+
+fn embedded(settings: &Settings, clocks: &Clocks) -> anyhow::Result<Node<Embedded>> {
+    let (told, heard) = node::position();
+    let retention = Retention {
+        age_ms: settings.log_retention_ms,
+        bytes: settings.log_retention_bytes,
+    };
+    let folder = settings.data_dir.join("log");
+    let log = Embedded::open(&folder, retention, heard, Arc::clone(&clocks.now))
+        .with_context(|| format!("the embedded log in {}", folder.display()))?;
+    Node::start(settings, log, told, clocks)
+}
+
+fn serve(settings: &Settings) -> anyhow::Result<()> {
+    let clocks = clocks();
+    match settings.log {
+        LogKind::Embedded => answer(settings, embedded(settings, &clocks)?),
+        LogKind::Kafka => {
+            let (told, _) = node::position();
+            let log = Kafka::new(Topic {
+                name: settings.kafka_topic.clone(),
+                brokers: settings.kafka_brokers.clone(),
+                group: settings.kafka_group.clone(),
+                partitions: settings.kafka_partitions,
+                properties: settings.kafka_properties.clone(),
+            })?;
+            answer(settings, Node::start(settings, log, told, &clocks)?)
+        }
+    }
+}
+
+/// Answers HTTP until a signal, then drains, and stops the node.
+fn answer<L: Log + Append>(settings: &Settings, node: Node<L>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let app = node.app.clone();
+    let answered = runtime.block_on(async {
+        let listener = listen(settings).await?;
+        tracing::info!(address = %listener.local_addr()?, "answering");
+        serve_until(listener, app, stop_signal()).await
+    });
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    node.stop();
+    tracing::info!("stopped; everything is durable");
+    answered
+}
+
+async fn listen(settings: &Settings) -> anyhow::Result<tokio::net::TcpListener> {
+    tokio::net::TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| {
+            format!(
+                "{} can't be listened on; give another with --listen",
+                settings.listen
+            )
+        })
+}
+
+async fn serve_until<L: Log + Append>(
+    listener: tokio::net::TcpListener,
+    app: evaluator::server::App<lookup::Here, L>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let (draining, drained) = tokio::sync::oneshot::channel();
+    let stop = async move {
+        stop.await;
+        // Nobody listens any more if serving has ended by itself.
+        let _ = draining.send(());
+    };
+    let router = evaluator::server::router(app);
+    let serving = axum::serve(listener, router).with_graceful_shutdown(stop);
+    let overdue = async {
+        let _ = drained.await;
+        tokio::time::sleep(DRAIN_WAIT).await;
+    };
+    tokio::select! {
+        served = serving.into_future() => Ok(served?),
+        () = overdue => {
+            tracing::warn!("requests still under way after {DRAIN_WAIT:?} are cut off");
+            Ok(())
+        }
+    }
+}
+
+/// Ctrl-C, or the signal that service managers and Docker send.
+async fn stop_signal() {
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
+
+fn develop(settings: &Settings, traffic: bool) -> anyhow::Result<()> {
+    let clocks = clocks();
+    let node = embedded(settings, &clocks)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let view = dev::View {
+        store: Arc::clone(&node.store),
+        catalog: Arc::clone(&node.catalog),
+        metrics: Arc::clone(&node.metrics),
+        clocks,
+    };
+    let app = node.app.clone();
+    let shown = runtime.block_on(async {
+        let listener = listen(settings).await?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let mut waiting = stopped.clone();
+        let serving = tokio::spawn(serve_until(listener, app, async move {
+            let _ = waiting.wait_for(|stop| *stop).await;
+        }));
+        let shown = dev::run(view, address, traffic, stop_signal()).await;
+        stop.send(true).ok();
+        serving.await??;
+        shown
+    });
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    node.stop();
+    println!(
+        "stopped; everything is kept in {}",
+        settings.data_dir.display()
+    );
+    shown
+}
+
+fn check(folder: &std::path::Path) -> anyhow::Result<()> {
+    let sources = definitions::read(folder)?;
+    let environment = |name: &str| std::env::var(name).ok();
+    let mut registry = schemas::catalog::Registry::default();
+    match schemas::definitions::compile(&sources, &environment, &mut registry) {
+        Ok(compiled) => {
+            compiled
+                .warnings
+                .iter()
+                .for_each(|warning| println!("{warning}"));
+            for project in compiled.catalog.projects() {
+                println!(
+                    "{}: {} flags, {} cohorts, {} matchers",
+                    project.name,
+                    project.flags.len(),
+                    project.cohorts.len(),
+                    project.matchers.len()
+                );
+            }
+            Ok(())
+        }
+        Err(problems) => {
+            problems.iter().for_each(|problem| eprintln!("{problem}"));
+            anyhow::bail!("{} problems in {}", problems.len(), folder.display())
+        }
+    }
+}
+
+/// Asks this machine's node whether it is ready: what a container's health check runs.
+fn health(settings: &Settings) -> anyhow::Result<()> {
+    let mut address = settings.listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::IpAddr::from([127, 0, 0, 1]));
+    }
+    let answer = ureq::get(format!("http://{address}/health/ready")).call()?;
+    anyhow::ensure!(answer.status() == 200, "not ready: {}", answer.status());
+    Ok(())
+}

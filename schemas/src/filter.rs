@@ -1,7 +1,20 @@
 //! Property filters, compiled: one key, one test, asked of a value that may be missing.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::cohort::{Comparison, Fault};
+use value::{contains, equals_any, is_boolean_like, is_truthy, number, text};
+
+mod value;
+
+/// How many steps a regular expression may backtrack on one value, as at PostHog.
+pub const REGEX_BACKTRACKS_MAX: usize = 10_000;
+
+/// The reason code of a flag whose filter can't be read, as at PostHog.
+const UNREADABLE: &str = "flag_data_parsing_error";
+/// The reason code of a flag whose filter is valid at PostHog and not known here.
+const NOT_SUPPORTED: &str = "not_supported";
 
 /// Which of PostHog's two rules `exact` follows for boolean-like values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,18 +32,283 @@ pub struct Filter {
     /// The property's name.
     pub key: String,
     test: Test,
+    negated: bool,
 }
 
 #[derive(Clone, Debug)]
 enum Test {
-    IsSet,
+    /// The key is there, even with a null.
+    Set,
+    /// Equal to one of the texts (kept in lower case) or one of the numbers.
+    OneOf {
+        texts: Vec<String>,
+        numbers: Vec<f64>,
+    },
+    /// As true, or as untrue, as this.
+    Truthy(bool),
+    /// Contains one of these, kept in ASCII lower case.
+    Contains(Vec<String>),
+    StartsWith(String),
+    EndsWith(String),
+    Matches(Box<fancy_regex::Regex>),
+    Compared(Comparison, f64),
+    /// Both ends included.
+    Between(f64, f64),
+    /// A filter without a value: no value passes.
+    Never,
+    /// A filter whose value makes no sense: no value passes it, nor its opposite.
+    Senseless,
 }
 
 impl Filter {
+    /// PostHog's filter of this operator and value.
+    ///
+    /// # Errors
+    /// An unknown operator is a fault of the flag. A value that doesn't suit its operator, such
+    /// as a broken regular expression, is not: that filter passes nothing, as at PostHog.
+    pub fn compile(
+        key: &str,
+        operator: &str,
+        value: &Value,
+        matching: PropertyMatching,
+    ) -> Result<Filter, Fault> {
+        let (operator, negated) = split_negation(operator);
+        let test = match operator {
+            "is_set" => Test::Set,
+            "exact" => exact(value, matching),
+            "icontains" => Test::Contains(vec![text(value).to_ascii_lowercase()]),
+            "icontains_multi" => Test::Contains(needles(value)),
+            "starts_with" => Test::StartsWith(text(value).to_ascii_lowercase()),
+            "ends_with" => Test::EndsWith(text(value).to_ascii_lowercase()),
+            "regex" => regex(&text(value)).map_or(Test::Senseless, Test::Matches),
+            "gt" => compared(Comparison::Greater, value),
+            "gte" => compared(Comparison::AtLeast, value),
+            "lt" => compared(Comparison::Less, value),
+            "lte" => compared(Comparison::AtMost, value),
+            "between" => between(value),
+            // Operators of cohorts and flags; on a property they can't be evaluated.
+            "in" | "flag_evaluates_to" => Test::Senseless,
+            _ => return Err(unknown_operator(key, operator)),
+        };
+        if value.is_null() && operator != "is_set" {
+            return Ok(Filter::of(key, Test::Never));
+        }
+        let filter = Filter::of(key, test);
+        Ok(if negated { filter.opposite() } else { filter })
+    }
+
+    /// Passes values equal to one of the texts, whatever their case, or one of the numbers.
+    pub(crate) fn one_of(key: &str, texts: &[String], numbers: &[f64]) -> Filter {
+        let texts = sorted(texts.iter().map(|text| text.to_lowercase()));
+        let mut numbers: Vec<f64> = numbers.iter().map(|number| number + 0.0).collect();
+        numbers.sort_by(f64::total_cmp);
+        numbers.dedup();
+        Filter::of(key, Test::OneOf { texts, numbers })
+    }
+
+    /// Passes numbers that compare so with `number`.
+    pub(crate) fn number(key: &str, comparison: Comparison, number: f64) -> Filter {
+        match comparison {
+            Comparison::Equal => Filter::one_of(key, &[], &[number]),
+            Comparison::NotEqual => Filter::one_of(key, &[], &[number]).opposite(),
+            _ => Filter::of(key, Test::Compared(comparison, number + 0.0)),
+        }
+    }
+
+    /// Passes what this filter doesn't; what can't be evaluated passes neither.
+    pub fn opposite(self) -> Filter {
+        Filter {
+            negated: !self.negated,
+            ..self
+        }
+    }
+
     /// Whether the property, or its absence, passes. A null counts as set.
     pub fn matches(&self, value: Option<&Value>) -> bool {
-        match self.test {
-            Test::IsSet => value.is_some(),
+        let held = match value {
+            None => Some(false),
+            Some(value) => self.test.holds(value),
+        };
+        held.is_some_and(|held| held != self.negated)
+    }
+
+    /// Text that is equal for equal filters, and for no others.
+    pub fn canonical(&self) -> String {
+        let test = match &self.test {
+            Test::Set => json!(["set"]),
+            Test::OneOf { texts, numbers } => json!(["one_of", texts, digits(numbers)]),
+            Test::Truthy(truth) => json!(["truthy", truth]),
+            Test::Contains(needles) => json!(["contains", needles]),
+            Test::StartsWith(start) => json!(["starts_with", start]),
+            Test::EndsWith(end) => json!(["ends_with", end]),
+            Test::Matches(regex) => json!(["matches", regex.as_str()]),
+            Test::Compared(comparison, number) => {
+                json!(["compared", format!("{comparison:?}"), digits(&[*number])])
+            }
+            Test::Between(low, high) => json!(["between", digits(&[*low, *high])]),
+            Test::Never => json!(["never"]),
+            Test::Senseless => json!(["senseless"]),
+        };
+        json!([self.key, !self.negated, test]).to_string()
+    }
+
+    fn of(key: &str, test: Test) -> Filter {
+        Filter {
+            key: key.to_owned(),
+            test,
+            negated: false,
         }
     }
 }
+
+impl Test {
+    /// None where the test can't be evaluated: neither it nor its opposite holds.
+    fn holds(&self, value: &Value) -> Option<bool> {
+        match self {
+            Test::Set => Some(true),
+            Test::OneOf { texts, numbers } => {
+                let equals_number = |number| numbers.contains(&number);
+                let is_number = !numbers.is_empty() && number(value).is_some_and(equals_number);
+                Some(is_number || (!texts.is_empty() && equals_any(&text(value), texts)))
+            }
+            Test::Truthy(truth) => Some(is_truthy(value) == *truth),
+            Test::Contains(needles) => {
+                let hay = text(value);
+                Some(
+                    needles
+                        .iter()
+                        .any(|needle| contains(hay.as_bytes(), needle.as_bytes())),
+                )
+            }
+            Test::StartsWith(start) => {
+                let head = text(value);
+                let head = head.as_bytes().get(..start.len());
+                Some(head.is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes())))
+            }
+            Test::EndsWith(end) => {
+                let tail = text(value);
+                let from = tail.len().checked_sub(end.len());
+                let tail = from.map(|from| &tail.as_bytes()[from..]);
+                Some(tail.is_some_and(|tail| tail.eq_ignore_ascii_case(end.as_bytes())))
+            }
+            Test::Matches(regex) => regex.is_match(text(value).as_ref()).ok(),
+            Test::Compared(comparison, right) => {
+                number(value).map(|left| compares(*comparison, left, *right))
+            }
+            Test::Between(low, high) => match number(value) {
+                Some(number) if number.is_nan() => None,
+                Some(number) => Some((*low..=*high).contains(&number)),
+                None => Some(false),
+            },
+            Test::Never => Some(false),
+            Test::Senseless => None,
+        }
+    }
+}
+
+/// PostHog names an operator's opposite in one of three ways.
+fn split_negation(operator: &str) -> (&str, bool) {
+    let positive = operator.strip_prefix("not_");
+    match (operator, positive) {
+        ("is_not", _) => ("exact", true),
+        ("is_not_set", _) => ("is_set", true),
+        (_, Some("in")) => ("in", true),
+        (
+            _,
+            Some(
+                positive @ ("icontains" | "icontains_multi" | "starts_with" | "ends_with" | "regex"
+                | "between"),
+            ),
+        ) => (positive, true),
+        _ => (operator, false),
+    }
+}
+
+fn unknown_operator(key: &str, operator: &str) -> Fault {
+    let later = operator.starts_with("semver_") || operator.starts_with("is_date_");
+    let (code, what) = match later {
+        true => (NOT_SUPPORTED, "isn't supported yet"),
+        false => (UNREADABLE, "is unknown"),
+    };
+    Fault {
+        code,
+        message: format!("the operator `{operator}` on `{key}` {what}"),
+    }
+}
+
+fn exact(value: &Value, matching: PropertyMatching) -> Test {
+    let empty = value.as_array().is_some_and(Vec::is_empty);
+    if empty || (matching == PropertyMatching::V1 && is_boolean_like(value)) {
+        return Test::Truthy(is_truthy(value));
+    }
+    let lower = |value| text(value).to_lowercase();
+    let texts = match value {
+        Value::Array(members) => sorted(members.iter().map(lower)),
+        scalar => vec![lower(scalar)],
+    };
+    Test::OneOf {
+        texts,
+        numbers: Vec::new(),
+    }
+}
+
+fn needles(value: &Value) -> Vec<String> {
+    let lower = |value| text(value).to_ascii_lowercase();
+    match value {
+        Value::Array(members) => sorted(members.iter().map(lower)),
+        scalar => vec![lower(scalar)],
+    }
+}
+
+/// The pattern compiled, unless it is broken.
+pub(crate) fn regex(pattern: &str) -> Option<Box<fancy_regex::Regex>> {
+    let mut builder = fancy_regex::RegexBuilder::new(pattern);
+    builder
+        .backtrack_limit(REGEX_BACKTRACKS_MAX)
+        .build()
+        .ok()
+        .map(Box::new)
+}
+
+fn compared(comparison: Comparison, value: &Value) -> Test {
+    number(value).map_or(Test::Senseless, |number| {
+        Test::Compared(comparison, number + 0.0)
+    })
+}
+
+fn between(value: &Value) -> Test {
+    let bounds = match value.as_array().map(Vec::as_slice) {
+        Some([low, high]) => number(low).zip(number(high)),
+        _ => None,
+    };
+    match bounds {
+        Some((low, high)) if low <= high => Test::Between(low + 0.0, high + 0.0),
+        _ => Test::Senseless,
+    }
+}
+
+fn compares(comparison: Comparison, left: f64, right: f64) -> bool {
+    match comparison {
+        Comparison::Equal => left == right,
+        Comparison::NotEqual => left != right,
+        Comparison::Greater => left > right,
+        Comparison::AtLeast => left >= right,
+        Comparison::Less => left < right,
+        Comparison::AtMost => left <= right,
+    }
+}
+
+fn sorted(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut texts: Vec<String> = texts.collect();
+    texts.sort();
+    texts.dedup();
+    texts
+}
+
+/// Numbers as text that tells all of them apart; JSON has none for infinities and NaN.
+fn digits(numbers: &[f64]) -> Vec<String> {
+    numbers.iter().map(|number| format!("{number:?}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

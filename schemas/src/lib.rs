@@ -8,6 +8,7 @@
 pub mod append;
 pub mod catalog;
 pub mod cohort;
+pub mod definitions;
 pub mod event;
 pub mod filter;
 pub mod flag;
@@ -16,5 +17,5 @@ pub mod lookup;
 pub mod properties;
 pub mod record;
 pub mod time;
-pub mod truth;
+pub mod unknown;
 pub mod window;

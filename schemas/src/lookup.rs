@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use crate::ids::{MatcherId, ProjectId};
 use crate::record::Record;
-use crate::truth::Unknown;
+use crate::unknown::Unknown;
 
 /// Since when a matcher's windows are known complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,105 @@
+//! Evaluation: every flag of a request, from one set of facts at one instant. Total and pure.
+
+use schemas::catalog::Project;
+use schemas::flag::{Flag, Rule, Rules};
+use schemas::lookup::Facts;
+
+use crate::cohort::Asked;
+use crate::context::Context;
+use crate::decision::{Decision, Outcome, Reason};
+use crate::rollout;
+use crate::truth::{Truth, Why};
+
+/// The flags that the request asks for: active ones, and only those named if any are.
+pub fn requested<'a>(
+    project: &'a Project,
+    context: &'a Context,
+) -> impl Iterator<Item = &'a Flag> + 'a {
+    let named = context.flag_keys.as_ref();
+    project.flags.iter().filter(move |flag| {
+        !context.disable_flags && flag.active && named.is_none_or(|keys| keys.contains(&flag.key))
+    })
+}
+
+/// Decides every flag that the request asks for, at `now_ms`.
+pub fn evaluate<'a>(
+    project: &'a Project,
+    context: &'a Context,
+    facts: &'a Facts,
+    now_ms: i64,
+) -> Vec<Decision<'a>> {
+    let asked = Asked::new(project, context, facts, now_ms);
+    requested(project, context)
+        .map(|flag| decide(flag, &context.distinct_id, &asked))
+        .collect()
+}
+
+fn decide<'a>(flag: &'a Flag, identifier: &str, asked: &Asked<'a>) -> Decision<'a> {
+    let failed = |why| Decision {
+        flag,
+        outcome: Outcome::default(),
+        reason: Reason::Failed(why),
+        condition_index: None,
+    };
+    let rules = match &flag.rules {
+        Ok(rules) => rules,
+        Err(fault) => return failed(Why::Fault(fault)),
+    };
+    let mut told = (Reason::NoConditionMatch, None);
+    let mut outcome = Outcome::default();
+    // Rules that may match, and what they would give.
+    let mut open: Option<Why<'a>> = None;
+    let mut possible: Vec<Outcome<'a>> = Vec::new();
+    for (index, rule) in rules.rules.iter().enumerate() {
+        let reason = match asked.holds(&rule.when) {
+            Truth::False => Reason::NoConditionMatch,
+            Truth::True if is_within(flag, identifier, rule) => {
+                outcome = outcome_of(flag, rules, rule, identifier);
+                Reason::ConditionMatch
+            }
+            Truth::True => Reason::OutOfRolloutBound,
+            Truth::Open(why) if is_within(flag, identifier, rule) => {
+                open.get_or_insert(why);
+                possible.push(outcome_of(flag, rules, rule, identifier));
+                continue;
+            }
+            // Its rollout misses anyway.
+            Truth::Open(_) => continue,
+        };
+        if reason.score() >= told.0.score() {
+            told = (reason, Some(index));
+        }
+        if reason == Reason::ConditionMatch {
+            break;
+        }
+    }
+    match open {
+        Some(why) if possible.iter().any(|other| *other != outcome) => failed(why),
+        _ => Decision {
+            flag,
+            outcome,
+            reason: told.0,
+            condition_index: told.1,
+        },
+    }
+}
+
+fn is_within(flag: &Flag, identifier: &str, rule: &Rule) -> bool {
+    rollout::is_within(&flag.key, identifier, rule.rollout_percent)
+}
+
+fn outcome_of<'a>(flag: &Flag, rules: &'a Rules, rule: &'a Rule, identifier: &str) -> Outcome<'a> {
+    let named = rule.variant.as_ref();
+    let pinned = named.and_then(|named| rules.variants.iter().find(|v| v.key == *named));
+    let variant = match pinned {
+        Some(variant) => Some(variant.key.as_str()),
+        None => rollout::variant(&flag.key, identifier, &rules.variants),
+    };
+    let stored = rules.payloads.get(variant.unwrap_or("true"));
+    let payload = rule.payload.as_ref().or(stored).map(String::as_str);
+    Outcome {
+        enabled: true,
+        variant,
+        payload,
+    }
+}

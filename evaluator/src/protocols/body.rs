@@ -1,0 +1,150 @@
+//! Bodies as SDKs send them: JSON, text, gzip by its first bytes, base64, forms.
+//!
+//! The order of attempts is PostHog's (`posthog.md` 1.4).
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use axum::http::{HeaderMap, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::read::MultiGzDecoder;
+use percent_encoding::percent_decode;
+
+use super::refusal::Refusal;
+
+/// The largest body that is read, compressed or not.
+pub const BODY_BYTES_MAX: usize = 20 * 1024 * 1024;
+const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+
+/// The query parameters of a request, as far as they are known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query {
+    /// `compression`.
+    pub compression: Option<String>,
+    /// `v` or `version`.
+    pub version: Option<String>,
+    /// `config`; absent where it isn't given at all.
+    pub config: Option<bool>,
+    /// `beacon`.
+    pub beacon: bool,
+}
+
+impl Query {
+    /// Reads a raw query; what is empty counts as absent.
+    pub fn parse(raw: Option<&str>) -> Self {
+        let mut query = Query::default();
+        for pair in raw.unwrap_or_default().split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = percent_decode(value.as_bytes())
+                .decode_utf8_lossy()
+                .into_owned();
+            let is_true = matches!(value.as_str(), "1" | "true");
+            match name {
+                "compression" if !value.is_empty() => query.compression = Some(value),
+                "v" | "version" if !value.is_empty() => query.version = Some(value),
+                "config" => query.config = Some(is_true),
+                "beacon" => query.beacon = is_true,
+                _ => {}
+            }
+        }
+        query
+    }
+}
+
+/// The JSON text of a body.
+///
+/// # Errors
+/// When it can't be had, or would be larger than [`BODY_BYTES_MAX`].
+pub fn decode<'b>(
+    headers: &HeaderMap,
+    query: &Query,
+    body: &'b [u8],
+) -> Result<Cow<'b, str>, Refusal> {
+    let header_text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let kind = header_text(header::CONTENT_TYPE).unwrap_or_default();
+    let kind = kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    match kind.as_str() {
+        "application/json" | "text/plain" | "" => {}
+        "application/x-www-form-urlencoded" => return form(body),
+        other => return Err(undecodable(&format!("unsupported content type {other:?}"))),
+    }
+    let encoding = header_text(header::CONTENT_ENCODING).unwrap_or_default();
+    let compressed = match query.compression.as_deref() {
+        Some("gzip" | "gzip-js") => true,
+        Some("base64") | None => encoding.contains("gzip") || body.starts_with(GZIP_MAGIC),
+        Some(other) => return Err(undecodable(&format!("unsupported compression {other:?}"))),
+    };
+    let bytes = if compressed {
+        Cow::Owned(gunzip(body)?)
+    } else {
+        Cow::Borrowed(body)
+    };
+    let text = match bytes {
+        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+    };
+    let looks_like_json = text.trim_start().starts_with(['{', '[']);
+    if looks_like_json {
+        Ok(text)
+    } else {
+        base64(text.as_bytes()).map(Cow::Owned)
+    }
+}
+
+/// What serde_json says, as a refusal.
+pub fn not_json(error: &serde_json::Error) -> Refusal {
+    undecodable(&format!("invalid JSON: {error}"))
+}
+
+fn gunzip(body: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let mut bytes = Vec::new();
+    let mut bounded = MultiGzDecoder::new(body).take(BODY_BYTES_MAX as u64 + 1);
+    bounded
+        .read_to_end(&mut bytes)
+        .map_err(|error| undecodable(&format!("bad gzip: {error}")))?;
+    if bytes.len() > BODY_BYTES_MAX {
+        return Err(Refusal::TooLarge(format!(
+            "The body is larger than {BODY_BYTES_MAX} bytes once decompressed."
+        )));
+    }
+    Ok(bytes)
+}
+
+fn form(body: &[u8]) -> Result<Cow<'_, str>, Refusal> {
+    if body.starts_with(GZIP_MAGIC) {
+        return Err(undecodable("gzip inside a form"));
+    }
+    let data = match body.windows(5).position(|bytes| bytes == b"data=") {
+        Some(at) => &body[at + 5..],
+        None => body,
+    };
+    let data = data.split(|byte| *byte == b'&').next().unwrap_or_default();
+    let text: Cow<'_, [u8]> = percent_decode(data).into();
+    match std::str::from_utf8(&text) {
+        Ok(json) if json.trim_start().starts_with(['{', '[']) => Ok(Cow::Owned(json.to_owned())),
+        _ => base64(data).map(Cow::Owned),
+    }
+}
+
+/// Percent-decodes, strips spaces, pads, and decodes what is left as base64.
+fn base64(text: &[u8]) -> Result<String, Refusal> {
+    let mut packed: Vec<u8> = percent_decode(text).collect();
+    packed.retain(|byte| !byte.is_ascii_whitespace());
+    while !packed.len().is_multiple_of(4) {
+        packed.push(b'=');
+    }
+    let bytes = STANDARD
+        .decode(packed)
+        .map_err(|_| undecodable("invalid JSON"))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn undecodable(what: &str) -> Refusal {
+    Refusal::Undecodable(what.to_owned())
+}

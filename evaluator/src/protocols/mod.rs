@@ -1,0 +1,8 @@
+//! What is said over HTTP: one file a protocol; its structs stay in its file.
+
+pub mod answer;
+pub mod body;
+pub mod capture;
+pub mod flags;
+pub mod health;
+pub mod refusal;

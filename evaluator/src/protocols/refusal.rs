@@ -1,0 +1,77 @@
+//! How requests are refused: PostHog's status codes and bodies, so that SDKs react as they do.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// Why a request is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The body can't be read as what it should be; says what is wrong.
+    Undecodable(String),
+    /// The body is read, and something is missing or wrong in it.
+    Invalid(String),
+    /// The body, or one event, is larger than is taken.
+    TooLarge(String),
+    /// No token.
+    NoToken,
+    /// A token that opens no project.
+    UnknownToken,
+    /// A personal key where a project's token belongs.
+    PersonalKey,
+    /// The log didn't take the events; nothing of the request may be taken for stored.
+    Unavailable(String),
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: &'a str,
+    code: &'a str,
+    detail: &'a str,
+    attr: Option<&'a str>,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let text = |status: StatusCode, text: String| (status, text).into_response();
+        match self {
+            Refusal::Undecodable(what) => text(
+                StatusCode::BAD_REQUEST,
+                format!(
+                    "Failed to decode request: {what}. Please check your request format and try \
+                     again."
+                ),
+            ),
+            Refusal::Invalid(what) => text(StatusCode::BAD_REQUEST, what),
+            Refusal::TooLarge(what) => text(StatusCode::PAYLOAD_TOO_LARGE, what),
+            Refusal::NoToken => unauthorized(
+                "not_authenticated",
+                "No project token was given: send it as \"api_key\" or \"token\".",
+            ),
+            Refusal::UnknownToken => unauthorized(
+                "authentication_failed",
+                "The project token opens no project: check it against project.yaml.",
+            ),
+            Refusal::PersonalKey => unauthorized(
+                "authentication_failed",
+                "A personal API key was given where the project token belongs.",
+            ),
+            Refusal::Unavailable(what) => text(StatusCode::SERVICE_UNAVAILABLE, what),
+        }
+    }
+}
+
+fn unauthorized(code: &str, detail: &str) -> Response {
+    let body = Body {
+        r#type: "authentication_error",
+        code,
+        detail,
+        attr: None,
+    };
+    let json = serde_json::to_string(&body).unwrap_or_default();
+    let kind = (
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    (StatusCode::UNAUTHORIZED, [kind], json).into_response()
+}

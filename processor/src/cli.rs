@@ -1,0 +1,145 @@
+//! The command line: subcommands, and a flag for every setting.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
+
+use crate::settings::{self, SETTINGS, Settings, Sources};
+
+/// What is asked for.
+#[derive(Debug)]
+pub enum Command {
+    /// Run a node.
+    Serve(Settings),
+    /// Run a node with imaginary visitors, unless told not to, and show what happens.
+    Dev(Settings, bool),
+    /// Check definitions.
+    Check(PathBuf),
+    /// Ask a running node whether it is ready.
+    Health(Settings),
+}
+
+/// Reads the command line, the environment and the settings file.
+///
+/// # Errors
+/// With every mistake; `--help` and wrong flags end the process in clap's own way.
+pub fn parse() -> Result<Command, Vec<String>> {
+    let matches = command().get_matches();
+    let (name, matches) = matches.subcommand().expect("a subcommand is required");
+    if name == "check" {
+        let folder = matches
+            .get_one::<String>("folder")
+            .expect("it has a default");
+        return Ok(Command::Check(folder.into()));
+    }
+    let settings = read(matches)?;
+    Ok(match name {
+        "serve" => Command::Serve(settings),
+        "health" => Command::Health(settings),
+        _ => {
+            let mut settings = settings;
+            if settings.log_level == "info" {
+                // The table is what people look at; trouble is still said.
+                settings.log_level = "warn".to_owned();
+            }
+            Command::Dev(settings, !matches.get_flag("no-traffic"))
+        }
+    })
+}
+
+fn command() -> Clap {
+    let serve = Clap::new("serve").about("Follow the log, keep state, answer flags");
+    let dev = Clap::new("dev")
+        .about("The same with an embedded log and a shop full of imaginary visitors")
+        .arg(
+            Arg::new("no-traffic")
+                .long("no-traffic")
+                .action(ArgAction::SetTrue)
+                .help("Start without the visitors"),
+        );
+    let check = Clap::new("check")
+        .about("Check a folder of definitions")
+        .arg(
+            Arg::new("folder")
+                .default_value("definitions")
+                .help("The folder"),
+        );
+    let health = Clap::new("health").about("Ask this machine's node whether it is ready");
+    Clap::new("sluice")
+        .about("Gates features on what people are doing right now")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(with_settings(serve))
+        .subcommand(with_settings(dev))
+        .subcommand(check)
+        .subcommand(with_settings(health))
+}
+
+fn with_settings(command: Clap) -> Clap {
+    let command = command
+        .arg(
+            Arg::new("config")
+                .long("config")
+                .env("SLUICE_CONFIG")
+                .help("Settings file [default: sluice.toml, if it is there]"),
+        )
+        .arg(
+            Arg::new("kafka-property")
+                .long("kafka-property")
+                .value_name("NAME=VALUE")
+                .action(ArgAction::Append)
+                .help("A librdkafka property, such as security.protocol=SSL"),
+        );
+    SETTINGS.iter().fold(command, |command, setting| {
+        let mut arg = Arg::new(setting.key)
+            .long(setting.key.replace('_', "-"))
+            .value_name("VALUE")
+            .help(format!("{} [default: {}]", setting.help, setting.default));
+        if setting.key == "data_dir" {
+            arg = arg.visible_alias("data");
+        }
+        command.arg(arg)
+    })
+}
+
+fn read(matches: &ArgMatches) -> Result<Settings, Vec<String>> {
+    let given = matches.get_one::<String>("config").map(PathBuf::from);
+    let path = given.clone().unwrap_or_else(|| "sluice.toml".into());
+    let file = match std::fs::read_to_string(&path) {
+        Ok(text) => Some((path, text)),
+        Err(_) if given.is_none() => None,
+        Err(error) => return Err(vec![format!("{}: {error}", path.display())]),
+    };
+    let sources = Sources {
+        file,
+        environment: std::env::vars().collect(),
+        flags: flags(matches)?,
+    };
+    let read = settings::read(&sources)?;
+    read.warnings
+        .iter()
+        .for_each(|warning| eprintln!("sluice: {warning}"));
+    Ok(read.settings)
+}
+
+fn flags(matches: &ArgMatches) -> Result<BTreeMap<String, String>, Vec<String>> {
+    let mut flags = BTreeMap::new();
+    for setting in SETTINGS {
+        if let Some(value) = matches.get_one::<String>(setting.key) {
+            flags.insert(setting.key.to_owned(), value.clone());
+        }
+    }
+    for property in matches
+        .get_many::<String>("kafka-property")
+        .into_iter()
+        .flatten()
+    {
+        let (name, value) = property
+            .split_once('=')
+            .ok_or_else(|| vec![format!("--kafka-property {property}: NAME=VALUE is wanted")])?;
+        flags.insert(settings::property_key(name), value.to_owned());
+    }
+    Ok(flags)
+}

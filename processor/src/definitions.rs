@@ -1,0 +1,245 @@
+//! Definitions on disk: read at start, watched while running, taken up whole or not at all.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use schemas::catalog::Catalog;
+use schemas::definitions::{Problem, Source, compile};
+use schemas::ids::MatcherId;
+use schemas::lookup::Position;
+
+use crate::fill::Filler;
+use crate::log::Log;
+use crate::metrics::Metrics;
+use crate::store::{Store, StoreError};
+use crate::worker::Order;
+
+/// How often the folder is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// The most files, and the largest, that are read as definitions.
+const FILES_MAX: usize = 100_000;
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Why definitions couldn't be taken up.
+#[derive(Debug, thiserror::Error)]
+pub enum DefinitionsError {
+    /// The folder can't be read.
+    #[error("definitions in {folder} can't be read: {error}")]
+    Folder {
+        /// Where they should be.
+        folder: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// They have mistakes.
+    #[error("{}", lines(.0))]
+    Problems(Vec<Problem>),
+    /// Their numbers couldn't be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn lines(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(Problem::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Reads every definition below `folder`, in the order of their paths.
+///
+/// # Errors
+/// When the folder or a file can't be read.
+pub fn read(folder: &Path) -> Result<Vec<Source>, DefinitionsError> {
+    let mut sources = Vec::new();
+    let read = walk(folder, folder, &mut sources);
+    read.map_err(|error| DefinitionsError::Folder {
+        folder: folder.to_owned(),
+        error,
+    })?;
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(sources)
+}
+
+fn walk(root: &Path, folder: &Path, sources: &mut Vec<Source>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            walk(root, &path, sources)?;
+            continue;
+        }
+        let kind = path.extension().and_then(|kind| kind.to_str());
+        if !matches!(kind, Some("yaml" | "yml" | "json")) {
+            continue;
+        }
+        if std::fs::metadata(&path)?.len() > FILE_BYTES_MAX || sources.len() >= FILES_MAX {
+            return Err(std::io::Error::other(format!(
+                "{}: more than {FILES_MAX} files, or larger than {FILE_BYTES_MAX} bytes",
+                path.display()
+            )));
+        }
+        let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
+        let relative = path
+            .strip_prefix(root)
+            .unwrap_or(&path)
+            .to_string_lossy()
+            .into_owned();
+        sources.push(Source {
+            path: relative,
+            text,
+        });
+    }
+    Ok(())
+}
+
+/// The definitions in use, and how they get there.
+pub struct Definitions {
+    folder: PathBuf,
+    store: Arc<Store>,
+    catalog: Arc<ArcSwap<Catalog>>,
+    in_use: Vec<Source>,
+    refused: Option<Vec<Source>>,
+}
+
+impl Definitions {
+    /// Reads the folder for the first time.
+    ///
+    /// # Errors
+    /// With every mistake in it: a node doesn't start on definitions that are wrong.
+    pub fn open(folder: &Path, store: Arc<Store>) -> Result<Self, DefinitionsError> {
+        let catalog = Arc::new(ArcSwap::default());
+        let folder = folder.to_owned();
+        let mut definitions = Definitions {
+            folder,
+            store,
+            catalog,
+            in_use: Vec::new(),
+            refused: None,
+        };
+        let sources = read(&definitions.folder)?;
+        let catalog = definitions.compile(&sources)?;
+        definitions.in_use = sources;
+        definitions.store.keep_for(&[&catalog]);
+        definitions.take_up(&catalog);
+        definitions
+            .store
+            .with_progress(&catalog, |progress| progress.fold_live(&Position::new()));
+        definitions.catalog.store(catalog);
+        Ok(definitions)
+    }
+
+    /// The catalog in use.
+    pub fn catalog(&self) -> Arc<ArcSwap<Catalog>> {
+        Arc::clone(&self.catalog)
+    }
+
+    /// Watches the folder and fills what is new, until `stop` is dropped or used.
+    pub fn watch<L: Log>(
+        mut self,
+        filler: &Filler<L>,
+        orders: &mpsc::Sender<Order>,
+        metrics: &Metrics,
+        stop: &mpsc::Receiver<()>,
+    ) {
+        let mut left = true;
+        loop {
+            let waited = stop.recv_timeout(LOOK_EVERY);
+            if waited != Err(mpsc::RecvTimeoutError::Timeout) {
+                return;
+            }
+            match self.reload(orders) {
+                Ok(changed) => left |= changed,
+                Err(error) => {
+                    metrics.definitions_refused.inc();
+                    tracing::error!("definitions refused, the last good ones stay:\n{error}");
+                }
+            }
+            if left {
+                let catalog = self.catalog.load_full();
+                let interrupted = || stop.try_recv() != Err(mpsc::TryRecvError::Empty);
+                let filled = filler.fill(&catalog, &interrupted);
+                left = !matches!(filled, Ok(0));
+                metrics
+                    .filling
+                    .set(filled.as_ref().copied().unwrap_or(1) as i64);
+                if let Err(error) = filled {
+                    tracing::warn!(%error, "new conditions can't be filled yet; trying again");
+                }
+            }
+        }
+    }
+
+    /// Takes up what has changed on disk. Returns whether anything has.
+    fn reload(&mut self, orders: &mpsc::Sender<Order>) -> Result<bool, DefinitionsError> {
+        let sources = read(&self.folder)?;
+        if sources == self.in_use || self.refused.as_ref() == Some(&sources) {
+            return Ok(false);
+        }
+        let catalog = match self.compile(&sources) {
+            Ok(catalog) => catalog,
+            Err(error) => {
+                self.refused = Some(sources);
+                return Err(error);
+            }
+        };
+        let old = self.catalog.load_full();
+        self.store.keep_for(&[&*old, &*catalog]);
+        self.take_up(&catalog);
+        let (begun, live) = mpsc::sync_channel(1);
+        if orders.send(Order::Use(Arc::clone(&catalog), begun)).is_ok()
+            && let Ok(live) = live.recv()
+        {
+            self.store
+                .with_progress(&catalog, |progress| progress.fold_live(&live));
+        }
+        self.catalog.store(Arc::clone(&catalog));
+        self.store.keep_for(&[&*catalog]);
+        tracing::info!(
+            flags = catalog
+                .projects()
+                .iter()
+                .map(|project| project.flags.len())
+                .sum::<usize>(),
+            cohorts = catalog
+                .projects()
+                .iter()
+                .map(|project| project.cohorts.len())
+                .sum::<usize>(),
+            "definitions taken up"
+        );
+        self.in_use = sources;
+        self.refused = None;
+        Ok(true)
+    }
+
+    fn compile(&self, sources: &[Source]) -> Result<Arc<Catalog>, DefinitionsError> {
+        let mut registry = self.store.registry()?;
+        let environment = |name: &str| std::env::var(name).ok();
+        let compiled = compile(sources, &environment, &mut registry);
+        let compiled = compiled.map_err(DefinitionsError::Problems)?;
+        for warning in &compiled.warnings {
+            tracing::warn!("{warning}");
+        }
+        self.store.write_registry(&registry)?;
+        Ok(Arc::new(compiled.catalog))
+    }
+
+    fn take_up(&self, catalog: &Catalog) {
+        let used: BTreeSet<MatcherId> = catalog
+            .projects()
+            .iter()
+            .flat_map(|project| project.matchers.iter().map(|matcher| matcher.id))
+            .collect();
+        self.store
+            .with_progress(catalog, |progress| progress.take_up(&used));
+    }
+}

@@ -1,0 +1,217 @@
+//! Filling: matchers that are new get their windows from the log, while live folding goes on.
+//!
+//! The two overlap without harm, since folding an event twice changes nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemas::catalog::Catalog;
+use schemas::ids::MatcherId;
+use schemas::time::Clock;
+
+use crate::fold::{Bounds, Fold};
+use crate::follow::{Beginning, beginning};
+use crate::log::{Arrival, Log, LogError, Reader};
+use crate::store::{Fill, MatcherProgress, Partition, Progress, Store};
+
+const BATCH_RECORDS_MAX: usize = 2_000;
+const READ_WAIT: Duration = Duration::from_millis(100);
+
+/// Fills matchers.
+pub struct Filler<L> {
+    /// What they are filled from.
+    pub log: Arc<L>,
+    /// What they are filled in.
+    pub store: Arc<Store>,
+    /// Tells now.
+    pub clock: Clock,
+    /// How events' times are bounded.
+    pub bounds: Bounds,
+}
+
+/// One partition being read for the matchers.
+struct Reading {
+    partition: Arc<Partition>,
+    from: i64,
+    next: i64,
+    until: i64,
+    /// The log lost records meanwhile: it has to be asked anew where to begin.
+    truncated: bool,
+}
+
+impl<L: Log> Filler<L> {
+    /// Fills what has to be filled for this catalog, until done or `interrupted`. Returns how
+    /// many matchers are left.
+    ///
+    /// # Errors
+    /// When the log is out of reach; what was folded stays, and the next call begins again.
+    pub fn fill(
+        &self,
+        catalog: &Arc<Catalog>,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<usize, LogError> {
+        let matchers = self
+            .store
+            .with_progress(catalog, |progress| progress.filling());
+        if matchers.is_empty() {
+            return Ok(0);
+        }
+        tracing::info!(
+            matchers = matchers.len(),
+            "filling new conditions from the log"
+        );
+        let mut reading = self.begin(catalog, &matchers)?;
+        let mut reader = self.log.reader("fill")?;
+        for (id, part) in &reading {
+            if part.next < part.until {
+                reader.assign(*id, part.from)?;
+            }
+        }
+        let only = matchers.iter().copied().collect();
+        let mut fold = Fold::only(Arc::clone(catalog), self.bounds, only);
+        while reading.values().any(|part| part.next < part.until) {
+            if interrupted() || reading.values().any(|part| part.truncated) {
+                return Ok(matchers.len());
+            }
+            reader.read(BATCH_RECORDS_MAX, READ_WAIT, &mut |arrival| {
+                meet(&mut reading, &mut fold, arrival);
+            })?;
+            self.tell(catalog, &matchers, &reading);
+        }
+        self.store
+            .with_progress(catalog, |progress| complete(progress, &matchers));
+        tracing::info!(matchers = matchers.len(), "new conditions are filled");
+        Ok(0)
+    }
+
+    /// Finds where to read, and notes since when the matchers are complete then.
+    fn begin(
+        &self,
+        catalog: &Arc<Catalog>,
+        matchers: &[MatcherId],
+    ) -> Result<BTreeMap<i32, Reading>, LogError> {
+        let all = catalog
+            .projects()
+            .iter()
+            .flat_map(|project| &project.matchers);
+        let horizons = all
+            .filter(|m| matchers.contains(&m.id))
+            .map(|m| m.horizon_ms);
+        let horizon_ms = horizons.max().unwrap_or(0);
+        let after_ms = (self.clock)() - horizon_ms - self.bounds.lateness_ms;
+        let mut reading = BTreeMap::new();
+        for partition in self.store.partitions().iter() {
+            let began = beginning(&*self.log, partition.id, after_ms, self.bounds.skew_ms)?;
+            let until = self.store.with_progress(catalog, |progress| {
+                note(progress, partition.id, matchers, began)
+            });
+            if let Some(until) = until {
+                let from = began.offset;
+                let partition = Arc::clone(partition);
+                let part = Reading {
+                    partition,
+                    from,
+                    next: from,
+                    until,
+                    truncated: false,
+                };
+                reading.insert(part.partition.id, part);
+            }
+        }
+        Ok(reading)
+    }
+
+    fn tell(
+        &self,
+        catalog: &Arc<Catalog>,
+        matchers: &[MatcherId],
+        reading: &BTreeMap<i32, Reading>,
+    ) {
+        self.store.with_progress(catalog, |progress| {
+            for (id, part) in reading {
+                let done = (part.next - part.from).max(0) * 100 / (part.until - part.from).max(1);
+                for_each_fill(progress, *id, matchers, |fill| {
+                    fill.percent = done.clamp(0, 99) as u8;
+                });
+            }
+        });
+    }
+}
+
+fn meet(reading: &mut BTreeMap<i32, Reading>, fold: &mut Fold, arrival: Arrival<'_>) {
+    match arrival {
+        Arrival::Record(record) => {
+            let Some(part) = reading.get_mut(&record.partition) else {
+                return;
+            };
+            if record.offset < part.until {
+                fold.fold(&part.partition, record);
+            }
+            part.next = record.offset + 1;
+        }
+        Arrival::End { partition } => {
+            // What lies between the last record and the end holds no events.
+            if let Some(part) = reading.get_mut(&partition) {
+                part.next = part.until.max(part.next);
+            }
+        }
+        Arrival::Truncated { partition, first } => {
+            if let Some(part) = reading.get_mut(&partition) {
+                tracing::warn!(
+                    partition,
+                    first,
+                    "the log lost records while filling from it"
+                );
+                part.truncated = true;
+            }
+        }
+    }
+}
+
+/// Notes since when the matchers will be complete. Returns where live folding has them, or
+/// nothing if there is nothing to fill here.
+fn note(
+    progress: &mut Progress,
+    partition: i32,
+    matchers: &[MatcherId],
+    began: Beginning,
+) -> Option<i64> {
+    let mut until = None;
+    for_each_fill(progress, partition, matchers, |fill| {
+        fill.from = Some(began.offset);
+        fill.since_ms = fill.since_ms.max(began.since_ms);
+        until = until.max(fill.until);
+    });
+    until
+}
+
+fn complete(progress: &mut Progress, matchers: &[MatcherId]) {
+    for partition in progress.partitions.values_mut() {
+        for (matcher, state) in &mut partition.matchers {
+            if let MatcherProgress::Filling(fill) = state
+                && matchers.contains(matcher)
+            {
+                *state = MatcherProgress::Since(fill.since_ms);
+            }
+        }
+    }
+}
+
+fn for_each_fill(
+    progress: &mut Progress,
+    partition: i32,
+    matchers: &[MatcherId],
+    mut each: impl FnMut(&mut Fill),
+) {
+    let Some(partition) = progress.partitions.get_mut(&partition) else {
+        return;
+    };
+    for (matcher, state) in &mut partition.matchers {
+        if let MatcherProgress::Filling(fill) = state
+            && matchers.contains(matcher)
+        {
+            each(fill);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Which matchers an event hits: its name first, its properties only if some filter asks.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemas::catalog::{Matcher, Project};
+use schemas::event::Event;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+
+/// Calls `hit` with every matcher of the project that accepts the event. Returns whether any
+/// matcher names it.
+pub fn hits<'p>(project: &'p Project, event: &Event<'_>, mut hit: impl FnMut(&'p Matcher)) -> bool {
+    let Some(named) = project.gate.get(event.name.as_ref()) else {
+        return false;
+    };
+    let mut properties: Option<Picked<'p>> = None;
+    for matcher in named.iter().map(|index| &project.matchers[*index]) {
+        if matcher.filters.is_empty() {
+            hit(matcher);
+            continue;
+        }
+        let properties = properties.get_or_insert_with(|| pick(project, named, event));
+        if matcher
+            .filters
+            .iter()
+            .all(|filter| filter.matches(properties.value(&filter.key)))
+        {
+            hit(matcher);
+        }
+    }
+    true
+}
+
+/// The properties that filters ask for; a name that comes twice has its last value.
+#[derive(Default)]
+struct Picked<'p>(Vec<(&'p str, Value)>);
+
+impl Picked<'_> {
+    fn value(&self, key: &str) -> Option<&Value> {
+        self.0
+            .iter()
+            .rev()
+            .find(|(name, _)| *name == key)
+            .map(|(_, value)| value)
+    }
+}
+
+fn pick<'p>(project: &'p Project, named: &[usize], event: &Event<'_>) -> Picked<'p> {
+    let Some(properties) = event.properties else {
+        return Picked::default();
+    };
+    let filters = named
+        .iter()
+        .flat_map(|index| &project.matchers[*index].filters);
+    let wanted: Vec<&'p str> = filters.map(|filter| filter.key.as_str()).collect();
+    let mut deserializer = serde_json::Deserializer::from_str(properties.get());
+    // The record was checked as JSON when it was parsed; only a nesting beyond serde_json's
+    // bound is left to fail here, and then no filter holds.
+    Wanted(wanted)
+        .deserialize(&mut deserializer)
+        .unwrap_or_default()
+}
+
+struct Wanted<'p>(Vec<&'p str>);
+
+impl<'de, 'p> DeserializeSeed<'de> for Wanted<'p> {
+    type Value = Picked<'p>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Picked<'p>, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, 'p> Visitor<'de> for Wanted<'p> {
+    type Value = Picked<'p>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("properties: a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Picked<'p>, A::Error> {
+        let mut picked = Picked::default();
+        while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+            match self.0.iter().find(|wanted| **wanted == key) {
+                Some(wanted) => picked.0.push((wanted, map.next_value()?)),
+                None => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(picked)
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);

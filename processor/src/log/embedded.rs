@@ -1,0 +1,379 @@
+//! The log of a single node: one partition in a RocksDB of its own.
+//!
+//! An append returns once its records are fsynced, many callers sharing one fsync, and folded,
+//! so that a check that follows sees them. Offsets are keys, big-endian; record times never
+//! run backwards, so an instant is found by bisection.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use rocksdb::{DB, IteratorMode, Options, WriteBatch, WriteOptions};
+use schemas::append::{Append, AppendError, Outgoing};
+use schemas::lookup::Position;
+use schemas::time::Clock;
+use tokio::sync::{oneshot, watch};
+
+use super::{Arrival, Bounds, Log, LogError, LogRecord, Reader};
+
+/// The only partition there is.
+pub const PARTITION: i32 = 0;
+/// How many records share one fsync at most.
+const GROUP_RECORDS_MAX: usize = 20_000;
+/// How many appends wait for the writer at most.
+const QUEUE_APPENDS_MAX: usize = 4_096;
+/// How long an append waits to be durable and folded before its sender is told to try again.
+const APPEND_WAIT: Duration = Duration::from_secs(5);
+const FIRST_KEY: &[u8] = b"first";
+
+/// How long records are kept, whatever state has read of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// At least so long, in milliseconds.
+    pub age_ms: i64,
+    /// Unless they take more than this.
+    pub bytes: u64,
+}
+
+/// The embedded log.
+pub struct Embedded {
+    inner: Arc<Inner>,
+    queue: mpsc::SyncSender<Group>,
+    folded: watch::Receiver<Position>,
+}
+
+struct Inner {
+    db: DB,
+    bounds: Mutex<Bounds>,
+    grown: Condvar,
+    retention: Retention,
+    clock: Clock,
+}
+
+struct Group {
+    records: Vec<Outgoing>,
+    done: oneshot::Sender<Result<i64, AppendError>>,
+}
+
+impl Embedded {
+    /// Opens or makes the log in `folder`. `folded` tells how far state has read.
+    ///
+    /// # Errors
+    /// When RocksDB can't open it, or no thread can be had.
+    pub fn open(
+        folder: &Path,
+        retention: Retention,
+        folded: watch::Receiver<Position>,
+        clock: Clock,
+    ) -> Result<Self, LogError> {
+        std::fs::create_dir_all(folder)?;
+        let mut options = Options::default();
+        options.create_if_missing(true);
+        options.set_compression_type(rocksdb::DBCompressionType::Lz4);
+        options.set_write_buffer_size(16 << 20);
+        options.set_max_write_buffer_number(3);
+        options.set_keep_log_file_num(2);
+        let db = DB::open(&options, folder)?;
+        let first = db.get(FIRST_KEY)?.and_then(|bytes| bytes.try_into().ok());
+        let first = first.map_or(0, i64::from_be_bytes);
+        let last = db.iterator(IteratorMode::End).filter_map(Result::ok);
+        let end = last
+            .filter_map(|(key, _)| offset_of(&key))
+            .next()
+            .map_or(first, |at| at + 1);
+        let bounds = Mutex::new(Bounds {
+            first,
+            end: end.max(first),
+        });
+        let inner = Arc::new(Inner {
+            db,
+            bounds,
+            grown: Condvar::new(),
+            retention,
+            clock,
+        });
+        let (queue, appends) = mpsc::sync_channel(QUEUE_APPENDS_MAX);
+        let writer = Arc::clone(&inner);
+        std::thread::Builder::new()
+            .name("log-writer".to_owned())
+            .spawn(move || writer.write_groups(&appends))?;
+        Ok(Embedded {
+            inner,
+            queue,
+            folded,
+        })
+    }
+}
+
+impl Inner {
+    /// Writes what has queued up, one fsync at a time, until the log is dropped.
+    fn write_groups(&self, appends: &mpsc::Receiver<Group>) {
+        let mut last_ms = self.last_time_ms();
+        while let Ok(first) = appends.recv() {
+            let mut records = first.records.len();
+            let mut groups = vec![first];
+            while records < GROUP_RECORDS_MAX {
+                let Ok(next) = appends.try_recv() else { break };
+                records += next.records.len();
+                groups.push(next);
+            }
+            last_ms = last_ms.max((self.clock)());
+            self.write(groups, last_ms);
+        }
+    }
+
+    fn write(&self, groups: Vec<Group>, time_ms: i64) {
+        let start = self.bounds.lock().end;
+        let mut end = start;
+        let mut batch = WriteBatch::default();
+        let mut ends = Vec::with_capacity(groups.len());
+        for group in &groups {
+            for record in &group.records {
+                batch.put(key_of(end), encode(time_ms, record));
+                end += 1;
+            }
+            ends.push(end);
+        }
+        let mut durable = WriteOptions::default();
+        durable.set_sync(true);
+        let written = self
+            .db
+            .write_opt(batch, &durable)
+            .map_err(|error| refusal(&error));
+        if written.is_ok() {
+            self.bounds.lock().end = end;
+            self.grown.notify_all();
+        }
+        for (group, end) in groups.into_iter().zip(ends) {
+            // Whoever asked may have given up; the records are there all the same.
+            let _ = group.done.send(written.clone().map(|()| end));
+        }
+    }
+
+    fn last_time_ms(&self) -> i64 {
+        let Bounds { first, end } = *self.bounds.lock();
+        if first == end {
+            i64::MIN
+        } else {
+            self.time_ms(end - 1).ok().flatten().unwrap_or(0)
+        }
+    }
+
+    fn time_ms(&self, offset: i64) -> Result<Option<i64>, LogError> {
+        let record = self.db.get_pinned(key_of(offset))?;
+        Ok(record.and_then(|bytes| decode(&bytes).map(|(time_ms, _)| time_ms)))
+    }
+
+    /// Drops what is old or too much, but nothing that state hasn't read durably.
+    fn trim(&self, settled: i64) -> Result<(), LogError> {
+        let Bounds { first, end } = *self.bounds.lock();
+        let mut cut = self.bisect((self.clock)() - self.retention.age_ms)?;
+        let bytes = self
+            .db
+            .property_int_value("rocksdb.total-sst-files-size")?
+            .unwrap_or(0);
+        if bytes > self.retention.bytes && end > first {
+            let excess = (bytes - self.retention.bytes) as f64 / bytes as f64;
+            cut = cut.max(first + ((end - first) as f64 * excess) as i64);
+        }
+        let cut = cut.min(settled);
+        if cut <= first {
+            return Ok(());
+        }
+        let mut batch = WriteBatch::default();
+        batch.put(FIRST_KEY, cut.to_be_bytes());
+        batch.delete_range(key_of(first), key_of(cut));
+        self.db.write(batch)?;
+        self.bounds.lock().first = cut;
+        self.db.delete_file_in_range(key_of(first), key_of(cut))?;
+        Ok(())
+    }
+
+    fn bisect(&self, time_ms: i64) -> Result<i64, LogError> {
+        let Bounds {
+            first: mut low,
+            end: mut high,
+        } = *self.bounds.lock();
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.time_ms(middle)?.is_some_and(|at_ms| at_ms < time_ms) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+}
+
+impl Log for Embedded {
+    type Reader = EmbeddedReader;
+
+    fn prepare(&self) -> Result<(), LogError> {
+        Ok(())
+    }
+
+    fn partitions(&self) -> Result<Vec<i32>, LogError> {
+        Ok(vec![PARTITION])
+    }
+
+    fn bounds(&self, _: i32) -> Result<Bounds, LogError> {
+        Ok(*self.inner.bounds.lock())
+    }
+
+    fn offset_at(&self, _: i32, time_ms: i64) -> Result<i64, LogError> {
+        self.inner.bisect(time_ms)
+    }
+
+    fn reader(&self, _: &str) -> Result<EmbeddedReader, LogError> {
+        Ok(EmbeddedReader {
+            inner: Arc::clone(&self.inner),
+            next: None,
+        })
+    }
+
+    fn settled(&self, position: &Position) {
+        let settled = position.get(&PARTITION).copied().unwrap_or(0);
+        if let Err(error) = self.inner.trim(settled) {
+            tracing::warn!(%error, "old records could not be dropped; trying again later");
+        }
+    }
+
+    fn lineage(&self) -> String {
+        "embedded".to_owned()
+    }
+}
+
+impl Append for Embedded {
+    async fn append(&self, records: Vec<Outgoing>) -> Result<Position, AppendError> {
+        if records.is_empty() {
+            return Ok(self.folded.borrow().clone());
+        }
+        let (done, written) = oneshot::channel();
+        self.queue.try_send(Group { records, done }).map_err(|_| {
+            AppendError::Unavailable(format!("{QUEUE_APPENDS_MAX} requests are waiting already"))
+        })?;
+        let mut folded = self.folded.clone();
+        let appended = async move {
+            let gone = || AppendError::Unavailable("the node is stopping".to_owned());
+            let end = written.await.map_err(|_| gone())??;
+            let seen = |position: &Position| position.get(&PARTITION).is_some_and(|at| *at >= end);
+            folded.wait_for(seen).await.map_err(|_| gone())?;
+            Ok(Position::from([(PARTITION, end)]))
+        };
+        let late = || AppendError::Unavailable(format!("no answer within {APPEND_WAIT:?}"));
+        tokio::time::timeout(APPEND_WAIT, appended)
+            .await
+            .map_err(|_| late())?
+    }
+}
+
+/// Reads the embedded log.
+pub struct EmbeddedReader {
+    inner: Arc<Inner>,
+    next: Option<i64>,
+}
+
+impl EmbeddedReader {
+    /// Waits until there is something from `next` on.
+    fn await_growth(&self, next: i64, wait: Duration) -> Bounds {
+        let mut bounds = self.inner.bounds.lock();
+        if bounds.end <= next && !wait.is_zero() {
+            self.inner.grown.wait_for(&mut bounds, wait);
+        }
+        *bounds
+    }
+}
+
+impl Reader for EmbeddedReader {
+    fn assign(&mut self, partition: i32, offset: i64) -> Result<(), LogError> {
+        debug_assert_eq!(partition, PARTITION);
+        self.next = Some(offset);
+        Ok(())
+    }
+
+    fn read(
+        &mut self,
+        records_max: usize,
+        wait: Duration,
+        each: &mut dyn FnMut(Arrival<'_>),
+    ) -> Result<usize, LogError> {
+        let Some(mut next) = self.next else {
+            return Ok(0);
+        };
+        let bounds = self.await_growth(next, wait);
+        if next < bounds.first || next > bounds.end {
+            next = bounds.first;
+            each(Arrival::Truncated {
+                partition: PARTITION,
+                first: next,
+            });
+        }
+        let mut read = 0;
+        let mut records = self.inner.db.raw_iterator();
+        if next < bounds.end {
+            records.seek(key_of(next));
+        }
+        while read < records_max && next < bounds.end && records.valid() {
+            let Some((offset, bytes)) = records.item().and_then(|(k, v)| Some((offset_of(k)?, v)))
+            else {
+                break;
+            };
+            let decoded = decode(bytes);
+            let (timestamp_ms, value) = decoded.map_or((0, None), |(time, v)| (time, Some(v)));
+            let record = LogRecord {
+                partition: PARTITION,
+                offset,
+                timestamp_ms,
+                value,
+            };
+            each(Arrival::Record(record));
+            next = offset + 1;
+            read += 1;
+            records.next();
+        }
+        records.status()?;
+        self.next = Some(next);
+        if next >= bounds.end {
+            each(Arrival::End {
+                partition: PARTITION,
+            });
+        }
+        Ok(read)
+    }
+}
+
+fn refusal(error: &rocksdb::Error) -> AppendError {
+    let text = error.to_string();
+    if text.contains("No space left") || text.contains("Space limit") {
+        return AppendError::Full;
+    }
+    AppendError::Unavailable(text)
+}
+
+/// Offsets sort as keys; they are 8 bytes, [`FIRST_KEY`] isn't.
+fn key_of(offset: i64) -> [u8; 8] {
+    offset.to_be_bytes()
+}
+
+fn offset_of(key: &[u8]) -> Option<i64> {
+    key.try_into().ok().map(i64::from_be_bytes)
+}
+
+/// `time i64 | key bytes u32 | key | value`, little-endian.
+fn encode(time_ms: i64, record: &Outgoing) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(12 + record.key.len() + record.value.len());
+    bytes.extend_from_slice(&time_ms.to_le_bytes());
+    bytes.extend_from_slice(&(record.key.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(record.key.as_bytes());
+    bytes.extend_from_slice(&record.value);
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let time_ms = i64::from_le_bytes(bytes.get(..8)?.try_into().ok()?);
+    let key_bytes = u32::from_le_bytes(bytes.get(8..12)?.try_into().ok()?) as usize;
+    Some((time_ms, bytes.get(12 + key_bytes..)?))
+}

@@ -1,0 +1,340 @@
+//! The log on Kafka, through librdkafka: all partitions are this node's own choice, offsets
+//! live in the store, and the consumer group only names advisory commits.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::Message;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::{Offset, TopicPartitionList};
+use schemas::append::{Append, AppendError, Outgoing};
+use schemas::lookup::Position;
+
+use super::{Arrival, Bounds, Log, LogError, LogRecord, Reader};
+
+/// How long a question to the brokers may take.
+const ASK_WAIT: Duration = Duration::from_secs(5);
+/// How long a produced record may take to be confirmed: the sender's 503 comes then.
+const PRODUCE_WAIT_MS: &str = "5000";
+
+/// Which topic, and how to reach it.
+#[derive(Clone, Debug)]
+pub struct Topic {
+    /// Its name.
+    pub name: String,
+    /// `host:port`, separated by commas.
+    pub brokers: String,
+    /// Names advisory commits, so that lag can be watched with Kafka's own tools.
+    pub group: String,
+    /// How many partitions it gets if Sluice has to make it.
+    pub partitions: i32,
+    /// Passed to librdkafka as they are, over Sluice's own choices.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// Kafka as the log.
+pub struct Kafka {
+    topic: Topic,
+    asking: BaseConsumer,
+    producer: FutureProducer,
+    committed: Mutex<Position>,
+}
+
+impl Topic {
+    fn config(&self, purpose: &str) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers);
+        config.set("client.id", format!("sluice-{purpose}"));
+        config
+    }
+
+    fn with_properties(&self, mut config: ClientConfig) -> ClientConfig {
+        config.extend(
+            self.properties
+                .iter()
+                .map(|(key, value)| (key.clone(), value.clone())),
+        );
+        config
+    }
+
+    fn consumer(&self, purpose: &str) -> Result<BaseConsumer, KafkaError> {
+        let mut config = self.config(purpose);
+        config
+            .set("group.id", &self.group)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true")
+            // Never a silent reset: the reader finds out what is left and says so.
+            .set("auto.offset.reset", "error")
+            .set("check.crcs", "true")
+            // The default waits a second once the queue is full.
+            .set("fetch.queue.backoff.ms", "5")
+            .set("queued.max.messages.kbytes", "32768")
+            .set("reconnect.backoff.max.ms", "1000")
+            .set("topic.metadata.refresh.interval.ms", "5000");
+        self.with_properties(config).create()
+    }
+
+    fn producer(&self) -> Result<FutureProducer, KafkaError> {
+        let mut config = self.config("capture");
+        config
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("linger.ms", "1")
+            .set("compression.type", "lz4")
+            .set("reconnect.backoff.max.ms", "1000")
+            .set("message.timeout.ms", PRODUCE_WAIT_MS)
+            // The partitioner of Java producers, so that one person's events stay together.
+            .set("partitioner", "murmur2_random");
+        self.with_properties(config).create()
+    }
+}
+
+impl Kafka {
+    /// Makes the clients; brokers are looked for in the background.
+    ///
+    /// # Errors
+    /// When a librdkafka property is wrong.
+    pub fn new(topic: Topic) -> Result<Self, LogError> {
+        let asking = topic.consumer("ask")?;
+        let producer = topic.producer()?;
+        Ok(Kafka {
+            topic,
+            asking,
+            producer,
+            committed: Mutex::default(),
+        })
+    }
+
+    /// Makes the topic, stamped by the brokers' clock, unless it is there. Says so when a
+    /// topic is stamped by producers' clocks, which are then what bounds an event's time.
+    async fn ensure_topic(&self) -> Result<(), LogError> {
+        let admin: AdminClient<DefaultClientContext> = self
+            .topic
+            .with_properties(self.topic.config("admin"))
+            .create()?;
+        let options = AdminOptions::new().request_timeout(Some(ASK_WAIT));
+        let name = self.topic.name.as_str();
+        let copies = TopicReplication::Fixed(-1);
+        let topic = NewTopic::new(name, self.topic.partitions, copies)
+            .set("message.timestamp.type", "LogAppendTime");
+        for made in admin.create_topics(&[topic], &options).await? {
+            match made {
+                Ok(_) => tracing::info!(topic = name, "made the topic"),
+                Err((_, Code::TopicAlreadyExists)) => {}
+                Err((_, code)) => return Err(KafkaError::AdminOp(code).into()),
+            }
+        }
+        let asked = [ResourceSpecifier::Topic(name)];
+        for described in admin.describe_configs(&asked, &options).await? {
+            let stamped = described.ok().and_then(|config| {
+                config
+                    .get("message.timestamp.type")
+                    .and_then(|entry| entry.value.clone())
+            });
+            if stamped.as_deref() == Some("CreateTime") {
+                tracing::warn!(
+                    topic = name,
+                    "records carry their producers' time (CreateTime): events are bounded by \
+                     those clocks; LogAppendTime bounds them by the brokers'"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Log for Kafka {
+    type Reader = KafkaReader;
+
+    fn prepare(&self) -> Result<(), LogError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(self.ensure_topic())
+    }
+
+    fn partitions(&self) -> Result<Vec<i32>, LogError> {
+        let metadata = self
+            .asking
+            .fetch_metadata(Some(&self.topic.name), ASK_WAIT)?;
+        let topic = metadata
+            .topics()
+            .iter()
+            .find(|topic| topic.name() == self.topic.name);
+        let topic = topic.filter(|topic| topic.error().is_none() && !topic.partitions().is_empty());
+        let topic = topic.ok_or_else(|| LogError::NoTopic(self.topic.name.clone()))?;
+        Ok(topic
+            .partitions()
+            .iter()
+            .map(|partition| partition.id())
+            .collect())
+    }
+
+    fn bounds(&self, partition: i32) -> Result<Bounds, LogError> {
+        bounds(&self.asking, &self.topic.name, partition)
+    }
+
+    fn offset_at(&self, partition: i32, time_ms: i64) -> Result<i64, LogError> {
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition_offset(&self.topic.name, partition, Offset::Offset(time_ms.max(0)))?;
+        let answered = self.asking.offsets_for_times(asked, ASK_WAIT)?;
+        match answered
+            .elements()
+            .first()
+            .map(|element| (element.offset(), element.error()))
+        {
+            Some((Offset::Offset(offset), Ok(()))) => Ok(offset),
+            Some((_, Err(error))) => Err(error.into()),
+            _ => Ok(self.bounds(partition)?.end),
+        }
+    }
+
+    fn reader(&self, purpose: &str) -> Result<KafkaReader, LogError> {
+        let consumer = self.topic.consumer(purpose)?;
+        Ok(KafkaReader {
+            consumer,
+            topic: self.topic.name.clone(),
+            next: BTreeMap::new(),
+        })
+    }
+
+    fn settled(&self, position: &Position) {
+        let mut committed = self.committed.lock();
+        if *committed == *position {
+            return;
+        }
+        let mut offsets = TopicPartitionList::new();
+        for (partition, next) in position {
+            let offset = Offset::Offset(*next);
+            if let Err(error) = offsets.add_partition_offset(&self.topic.name, *partition, offset) {
+                tracing::debug!(%error, partition, "no advisory commit");
+            }
+        }
+        match self.asking.commit(&offsets, CommitMode::Async) {
+            Ok(()) => committed.clone_from(position),
+            Err(error) => tracing::debug!(%error, "no advisory commit; offsets are in the store"),
+        }
+    }
+
+    fn lineage(&self) -> String {
+        format!("kafka:{}", self.topic.name)
+    }
+}
+
+impl Append for Kafka {
+    async fn append(&self, records: Vec<Outgoing>) -> Result<Position, AppendError> {
+        let mut confirmations = Vec::with_capacity(records.len());
+        for record in &records {
+            let outgoing = FutureRecord::to(&self.topic.name)
+                .key(&record.key)
+                .payload(&record.value);
+            let queued = self.producer.send_result(outgoing);
+            confirmations.push(queued.map_err(|(error, _)| refusal(&error, record))?);
+        }
+        let mut position = Position::new();
+        for (confirmation, record) in confirmations.into_iter().zip(&records) {
+            let gone = |_| AppendError::Unavailable("the node is stopping".to_owned());
+            let delivery = confirmation.await.map_err(gone)?;
+            let delivery = delivery.map_err(|(error, _)| refusal(&error, record))?;
+            let next = position.entry(delivery.partition).or_insert(0);
+            *next = delivery.offset.saturating_add(1).max(*next);
+        }
+        Ok(position)
+    }
+}
+
+fn refusal(error: &KafkaError, record: &Outgoing) -> AppendError {
+    match error.rdkafka_error_code() {
+        Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize) => AppendError::TooLarge {
+            bytes: record.value.len(),
+        },
+        _ => AppendError::Unavailable(error.to_string()),
+    }
+}
+
+fn bounds(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<Bounds, LogError> {
+    let (first, end) = consumer.fetch_watermarks(topic, partition, ASK_WAIT)?;
+    Ok(Bounds { first, end })
+}
+
+/// Reads partitions of the topic.
+pub struct KafkaReader {
+    consumer: BaseConsumer,
+    topic: String,
+    /// Partition to the offset after the last record handed over.
+    next: BTreeMap<i32, i64>,
+}
+
+impl KafkaReader {
+    /// Finds the partitions whose next offset is gone, and goes on where they begin now.
+    fn restart_truncated(&mut self, each: &mut dyn FnMut(Arrival<'_>)) -> Result<(), LogError> {
+        for (partition, next) in self.next.clone() {
+            let Bounds { first, end } = bounds(&self.consumer, &self.topic, partition)?;
+            if next < first || next > end {
+                let offset = Offset::Offset(first);
+                let mut list = TopicPartitionList::new();
+                list.add_partition(&self.topic, partition);
+                self.consumer.incremental_unassign(&list)?;
+                list.set_partition_offset(&self.topic, partition, offset)?;
+                self.consumer.incremental_assign(&list)?;
+                self.next.insert(partition, first);
+                each(Arrival::Truncated { partition, first });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Reader for KafkaReader {
+    fn assign(&mut self, partition: i32, offset: i64) -> Result<(), LogError> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.topic, partition, Offset::Offset(offset))?;
+        self.consumer.incremental_assign(&list)?;
+        self.next.insert(partition, offset);
+        Ok(())
+    }
+
+    fn read(
+        &mut self,
+        records_max: usize,
+        wait: Duration,
+        each: &mut dyn FnMut(Arrival<'_>),
+    ) -> Result<usize, LogError> {
+        let mut read = 0;
+        let mut wait = wait;
+        while read < records_max {
+            match self.consumer.poll(wait) {
+                None => break,
+                Some(Ok(message)) => {
+                    let (partition, offset) = (message.partition(), message.offset());
+                    let timestamp_ms = message.timestamp().to_millis().unwrap_or(0);
+                    let value = message.payload();
+                    each(Arrival::Record(LogRecord {
+                        partition,
+                        offset,
+                        timestamp_ms,
+                        value,
+                    }));
+                    self.next.insert(partition, offset + 1);
+                    read += 1;
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => each(Arrival::End { partition }),
+                Some(Err(error)) => match error.rdkafka_error_code() {
+                    Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => {
+                        self.restart_truncated(each)?;
+                    }
+                    _ => return Err(error.into()),
+                },
+            }
+            wait = Duration::ZERO;
+        }
+        Ok(read)
+    }
+}

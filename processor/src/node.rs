@@ -1,0 +1,213 @@
+//! A node: store, log, threads and HTTP, put together, and taken apart again in order.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use evaluator::server::App;
+use prometheus_client::registry::Registry;
+use schemas::append::Append;
+use schemas::catalog::Catalog;
+use schemas::lookup::Position;
+use schemas::time::Clock;
+use tokio::sync::watch;
+
+use crate::checkpointer::Checkpointer;
+use crate::definitions::Definitions;
+use crate::fill::Filler;
+use crate::fold::Bounds;
+use crate::follow::Follower;
+use crate::log::Log;
+use crate::lookup::Here;
+use crate::metrics::Metrics;
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::worker::{Following, Order, Parts, Worker};
+
+/// The clocks of the process: epoch milliseconds, and time since it began.
+#[derive(Clone)]
+pub struct Clocks {
+    /// Tells now.
+    pub now: Clock,
+    /// Tells how long the process has run.
+    pub elapsed: Arc<dyn Fn() -> Duration + Send + Sync>,
+}
+
+/// A running node.
+pub struct Node<L> {
+    /// What answers HTTP.
+    pub app: App<Here, L>,
+    /// What is known.
+    pub store: Arc<Store>,
+    /// The definitions in use.
+    pub catalog: Arc<ArcSwap<Catalog>>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    following: Arc<Following>,
+    threads: Vec<(mpsc::Sender<()>, JoinHandle<()>)>,
+}
+
+/// A channel that tells how far state has read, for a log that answers once it has.
+pub fn position() -> (watch::Sender<Position>, watch::Receiver<Position>) {
+    watch::channel(Position::new())
+}
+
+impl<L: Log + Append> Node<L> {
+    /// Opens the store and the definitions, and starts to follow the log.
+    ///
+    /// # Errors
+    /// When the store can't be opened or the definitions are wrong.
+    pub fn start(
+        settings: &Settings,
+        log: L,
+        position: watch::Sender<Position>,
+        clocks: &Clocks,
+    ) -> anyhow::Result<Self> {
+        let folder: &Path = &settings.data_dir.join("store");
+        let store = Arc::new(Store::open(folder, settings.cache_bytes, &log.lineage())?);
+        let definitions = Definitions::open(&settings.definitions, Arc::clone(&store))?;
+        let mut registry = Registry::default();
+        let metrics = Arc::new(Metrics::new(&mut registry));
+        let answers = Arc::new(evaluator::metrics::Metrics::new(&mut registry));
+        let following = Arc::new(Following::new(position, (clocks.now)()));
+        let log = Arc::new(log);
+        let found = Arc::new(AtomicBool::new(false));
+        let here = Here {
+            store: Arc::clone(&store),
+            following: Arc::clone(&following),
+            found: Arc::clone(&found),
+            unknown_after_ms: settings.unknown_after_ms,
+        };
+        let app = App {
+            catalog: definitions.catalog(),
+            lookup: Arc::new(here),
+            append: Arc::clone(&log),
+            clock: Arc::clone(&clocks.now),
+            monotonic: Arc::clone(&clocks.elapsed),
+            metrics: answers,
+            registry: Arc::new(registry),
+        };
+        let catalog = definitions.catalog();
+        let threads = Vec::new();
+        let mut node = Node {
+            app,
+            store,
+            catalog,
+            metrics,
+            following: Arc::clone(&following),
+            threads,
+        };
+        node.spawn_all(Threads {
+            settings,
+            log,
+            definitions,
+            found,
+            clocks: clocks.clone(),
+        })?;
+        Ok(node)
+    }
+
+    fn spawn_all(&mut self, with: Threads<'_, L>) -> anyhow::Result<()> {
+        let Threads {
+            settings,
+            log,
+            definitions,
+            found,
+            clocks,
+        } = with;
+        let bounds = Bounds {
+            skew_ms: settings.skew_ms,
+            lateness_ms: settings.lateness_ms,
+        };
+        let (orders, obeyed) = mpsc::channel();
+        let parts = Parts {
+            orders: obeyed,
+            clock: Arc::clone(&clocks.now),
+            following: Arc::clone(&self.following),
+            metrics: Arc::clone(&self.metrics),
+            store: Arc::clone(&self.store),
+            catalog: self.catalog.load_full(),
+            bounds,
+        };
+        let worker = Worker::new(log.reader("worker")?, parts);
+        self.spawn("worker", move |_| worker.run())?;
+        let follower = Follower {
+            log: Arc::clone(&log),
+            store: Arc::clone(&self.store),
+            orders: orders.clone(),
+            following: Arc::clone(&self.following),
+            metrics: Arc::clone(&self.metrics),
+            clock: Arc::clone(&clocks.now),
+            start: settings.start,
+            horizon_ms: self.catalog.load().horizon_ms(),
+            bounds,
+            found,
+        };
+        self.spawn("follower", move |stop| follower.run(&stop))?;
+        let filler = Filler {
+            log: Arc::clone(&log),
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&clocks.now),
+            bounds,
+        };
+        self.spawn_definitions(definitions, filler, orders)?;
+        let checkpointer = Checkpointer {
+            store: Arc::clone(&self.store),
+            log,
+            following: Arc::clone(&self.following),
+            metrics: Arc::clone(&self.metrics),
+            clocks,
+            interval: Duration::from_millis(settings.checkpoint_interval_ms),
+            hot_bytes_max: settings.hot_bytes,
+        };
+        self.spawn("checkpoint", move |stop| checkpointer.run(&stop))
+    }
+
+    fn spawn_definitions(
+        &mut self,
+        definitions: Definitions,
+        filler: Filler<L>,
+        orders: mpsc::Sender<Order>,
+    ) -> anyhow::Result<()> {
+        let metrics = Arc::clone(&self.metrics);
+        self.spawn("definitions", move |stop| {
+            definitions.watch(&filler, &orders, &metrics, &stop)
+        })
+    }
+
+    fn spawn(
+        &mut self,
+        name: &str,
+        run: impl FnOnce(mpsc::Receiver<()>) + Send + 'static,
+    ) -> anyhow::Result<()> {
+        let (stop, stopped) = mpsc::channel();
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        self.threads
+            .push((stop, thread.spawn(move || run(stopped))?));
+        Ok(())
+    }
+
+    /// Stops in order: folding first, and the checkpoint last, so that it has everything.
+    pub fn stop(self) {
+        self.following.stop.store(true, Ordering::Release);
+        for (stop, thread) in self.threads {
+            drop(stop);
+            if thread.join().is_err() {
+                tracing::error!("a thread of the node had panicked");
+            }
+        }
+    }
+}
+
+/// What the threads are made from.
+struct Threads<'s, L> {
+    settings: &'s Settings,
+    log: Arc<L>,
+    definitions: Definitions,
+    found: Arc<AtomicBool>,
+    clocks: Clocks,
+}

@@ -1,0 +1,435 @@
+//! Settings: one table; each key is a line of `sluice.toml`, `SLUICE_<KEY>` and `--<key>`.
+//!
+//! A flag wins over the environment, the environment over the file, the file over the default.
+//! Everything is checked before anything is used, and every mistake is reported.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::follow::Start;
+
+/// One setting.
+pub struct Setting {
+    /// Its name in the file; upper case with `SLUICE_` before it in the environment.
+    pub key: &'static str,
+    /// What holds where nothing is said.
+    pub default: &'static str,
+    /// What it is for, with its unit.
+    pub help: &'static str,
+}
+
+const fn setting(key: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting { key, default, help }
+}
+
+/// Every setting there is.
+pub const SETTINGS: &[Setting] = &[
+    setting("listen", "127.0.0.1:7070", "address and port to answer on"),
+    setting(
+        "data_dir",
+        ".sluice",
+        "folder for the store and the embedded log",
+    ),
+    setting(
+        "definitions",
+        "definitions",
+        "folder with a folder for each project",
+    ),
+    setting(
+        "log",
+        "embedded",
+        "where events come from: embedded or kafka",
+    ),
+    setting(
+        "start",
+        "windows",
+        "where to begin without a stored offset: windows (far enough \
+        back for all of them), earliest or latest",
+    ),
+    setting(
+        "kafka_brokers",
+        "127.0.0.1:9092",
+        "host:port of brokers, separated by commas",
+    ),
+    setting("kafka_topic", "events", "the topic that holds events"),
+    setting(
+        "kafka_group",
+        "sluice",
+        "the consumer group that names advisory commits",
+    ),
+    setting(
+        "kafka_partitions",
+        "8",
+        "partitions of the topic if Sluice has to make it",
+    ),
+    setting(
+        "checkpoint_interval_ms",
+        "5000",
+        "milliseconds between checkpoints",
+    ),
+    setting(
+        "hot_bytes",
+        "268435456",
+        "bytes of people held in memory at most",
+    ),
+    setting("cache_bytes", "33554432", "bytes of RocksDB's block cache"),
+    setting(
+        "log_retention_ms",
+        "604800000",
+        "milliseconds the embedded log keeps records",
+    ),
+    setting(
+        "log_retention_bytes",
+        "4294967296",
+        "bytes the embedded log takes at most",
+    ),
+    setting(
+        "skew_ms",
+        "5000",
+        "milliseconds an event may be ahead of its record",
+    ),
+    setting(
+        "lateness_ms",
+        "3600000",
+        "milliseconds an event may come after its window passed",
+    ),
+    setting(
+        "unknown_after_ms",
+        "never",
+        "milliseconds behind the log after which conditions \
+        turn unknown, or never",
+    ),
+    setting(
+        "log_level",
+        "info",
+        "what is logged: error, warn, info, debug, or a filter",
+    ),
+];
+
+/// What sets one librdkafka property: `kafka_property_security_protocol` in the environment,
+/// `"security.protocol"` under `[kafka_properties]` in the file.
+const PROPERTY: &str = "kafka_property_";
+const PROPERTIES_TABLE: &str = "kafka_properties";
+const ENVIRONMENT: &str = "SLUICE_";
+
+/// Which log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogKind {
+    /// Our own, in the data folder.
+    Embedded,
+    /// Kafka.
+    Kafka,
+}
+
+/// All settings, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "SETTINGS documents each by its key")]
+pub struct Settings {
+    pub listen: SocketAddr,
+    pub data_dir: PathBuf,
+    pub definitions: PathBuf,
+    pub log: LogKind,
+    pub start: Start,
+    pub kafka_brokers: String,
+    pub kafka_topic: String,
+    pub kafka_group: String,
+    pub kafka_partitions: i32,
+    pub kafka_properties: BTreeMap<String, String>,
+    pub checkpoint_interval_ms: u64,
+    pub hot_bytes: usize,
+    pub cache_bytes: usize,
+    pub log_retention_ms: i64,
+    pub log_retention_bytes: u64,
+    pub skew_ms: i64,
+    pub lateness_ms: i64,
+    pub unknown_after_ms: Option<i64>,
+    pub log_level: String,
+}
+
+/// Where settings come from; each by key.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The file's path and text.
+    pub file: Option<(PathBuf, String)>,
+    /// The process's environment.
+    pub environment: Vec<(String, String)>,
+    /// The command line's flags.
+    pub flags: BTreeMap<String, String>,
+}
+
+/// Settings, and what deserves a warning.
+#[derive(Debug)]
+pub struct Read {
+    /// What holds.
+    pub settings: Settings,
+    /// One sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// A value and where it was said, for messages.
+type Said = BTreeMap<String, (String, String)>;
+
+/// The key that sets a librdkafka property.
+pub fn property_key(name: &str) -> String {
+    format!("{PROPERTY}{name}")
+}
+
+/// Reads all sources.
+///
+/// # Errors
+/// With every mistake, one sentence each, naming the place and the fix.
+pub fn read(sources: &Sources) -> Result<Read, Vec<String>> {
+    let mut mistakes = Vec::new();
+    let mut warnings = Vec::new();
+    let mut said: Said = SETTINGS
+        .iter()
+        .map(|setting| {
+            (
+                setting.key.to_owned(),
+                (setting.default.to_owned(), String::new()),
+            )
+        })
+        .collect();
+    if let Some((path, text)) = &sources.file {
+        let place = path.display().to_string();
+        read_file(&place, text, &mut said, &mut mistakes);
+    }
+    for (name, value) in &sources.environment {
+        let Some(key) = name.strip_prefix(ENVIRONMENT).map(str::to_lowercase) else {
+            continue;
+        };
+        if key.starts_with(PROPERTY) || said.contains_key(&key) {
+            said.insert(key, (value.clone(), name.clone()));
+        } else if key != "config" {
+            // Kubernetes sets SLUICE_SERVICE_HOST, SLUICE_PORT and the like by itself.
+            let nearest = format!("{ENVIRONMENT}{}", nearest(&key).to_uppercase());
+            warnings.push(format!("{name} is no setting; did you mean {nearest}?"));
+        }
+    }
+    for (key, value) in &sources.flags {
+        let flag = format!("--{}", key.replace('_', "-"));
+        said.insert(key.clone(), (value.clone(), flag));
+    }
+    let settings = check(&said, &mut mistakes);
+    if mistakes.is_empty() {
+        Ok(Read { settings, warnings })
+    } else {
+        Err(mistakes)
+    }
+}
+
+fn read_file(place: &str, text: &str, said: &mut Said, mistakes: &mut Vec<String>) {
+    let table: toml::Table = match text.parse() {
+        Ok(table) => table,
+        Err(error) => return mistakes.push(format!("{place}: {error}")),
+    };
+    for (key, value) in table {
+        let text = |value: &toml::Value| match value {
+            toml::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        match value {
+            toml::Value::Table(properties) if key == PROPERTIES_TABLE => {
+                for (name, value) in properties {
+                    let key = property_key(&name);
+                    said.insert(key, (text(&value), format!("{place}: {name}")));
+                }
+            }
+            value if said.contains_key(&key) && !key.starts_with(PROPERTY) => {
+                let place = format!("{place}: {key}");
+                said.insert(key, (text(&value), place));
+            }
+            _ => mistakes.push(format!(
+                "{place}: {key:?} is no setting; did you mean {:?}?",
+                nearest(&key)
+            )),
+        }
+    }
+}
+
+fn nearest(key: &str) -> &'static str {
+    let far = |setting: &&Setting| (strsim::jaro_winkler(setting.key, key) * 1e6) as i64;
+    SETTINGS
+        .iter()
+        .max_by_key(far)
+        .map_or("listen", |setting| setting.key)
+}
+
+fn check(said: &Said, mistakes: &mut Vec<String>) -> Settings {
+    let mut check = Check { said, mistakes };
+    let properties = said.iter().filter_map(|(key, (value, _))| {
+        let name = key.strip_prefix(PROPERTY)?;
+        Some((name.replace('_', "."), value.clone()))
+    });
+    Settings {
+        kafka_properties: properties.collect(),
+        listen: check
+            .parse("listen", "an address and a port such as 0.0.0.0:7070")
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7070))),
+        data_dir: check.text("data_dir").into(),
+        definitions: check.text("definitions").into(),
+        log: check.one_of(
+            "log",
+            &[("embedded", LogKind::Embedded), ("kafka", LogKind::Kafka)],
+        ),
+        start: check.one_of(
+            "start",
+            &[
+                ("windows", Start::Windows),
+                ("earliest", Start::Earliest),
+                ("latest", Start::Latest),
+            ],
+        ),
+        kafka_brokers: check.text("kafka_brokers"),
+        kafka_topic: check.text("kafka_topic"),
+        kafka_group: check.text("kafka_group"),
+        kafka_partitions: check.number("kafka_partitions", 1, 10_000),
+        checkpoint_interval_ms: check.number("checkpoint_interval_ms", 10, 3_600_000),
+        hot_bytes: check.number("hot_bytes", 1 << 20, i64::MAX),
+        cache_bytes: check.number("cache_bytes", 1 << 20, i64::MAX),
+        log_retention_ms: check.number("log_retention_ms", 1_000, i64::MAX),
+        log_retention_bytes: check.number("log_retention_bytes", 1 << 20, i64::MAX),
+        skew_ms: check.number("skew_ms", 0, 86_400_000),
+        lateness_ms: check.number("lateness_ms", 0, 34_560_000_000),
+        unknown_after_ms: check.number_or_never("unknown_after_ms"),
+        log_level: check.text("log_level"),
+    }
+}
+
+struct Check<'a> {
+    said: &'a Said,
+    mistakes: &'a mut Vec<String>,
+}
+
+impl<'a> Check<'a> {
+    /// The value, and where it was said.
+    fn said(&self, key: &str) -> (&'a str, &'a str) {
+        self.said
+            .get(key)
+            .map_or(("", ""), |(value, place)| (value.as_str(), place.as_str()))
+    }
+
+    fn text(&mut self, key: &str) -> String {
+        let value = self.said(key).0.to_owned();
+        if value.is_empty() {
+            self.mistake(key, "some text");
+        }
+        value
+    }
+
+    fn parse<T: std::str::FromStr>(&mut self, key: &str, wanted: &str) -> Option<T> {
+        let parsed = self.said(key).0.parse().ok();
+        if parsed.is_none() {
+            self.mistake(key, wanted);
+        }
+        parsed
+    }
+
+    fn number<T: TryFrom<i64> + Default>(&mut self, key: &str, least: i64, most: i64) -> T {
+        let value: Option<i64> = self.said(key).0.replace('_', "").parse().ok();
+        let value = value.filter(|value| (least..=most).contains(value));
+        let value = value.and_then(|value| T::try_from(value).ok());
+        if value.is_none() {
+            let most = if most == i64::MAX {
+                "…".to_owned()
+            } else {
+                most.to_string()
+            };
+            self.mistake(key, &format!("a whole number from {least} to {most}"));
+        }
+        value.unwrap_or_default()
+    }
+
+    fn number_or_never(&mut self, key: &str) -> Option<i64> {
+        if self.said(key).0 == "never" {
+            None
+        } else {
+            Some(self.number(key, 1, i64::MAX))
+        }
+    }
+
+    fn one_of<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> T {
+        let value = self.said(key).0;
+        if let Some((_, chosen)) = choices.iter().find(|(name, _)| *name == value) {
+            return *chosen;
+        }
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        self.mistake(key, &format!("one of {}", names.join(", ")));
+        choices[0].1
+    }
+
+    fn mistake(&mut self, key: &str, wanted: &str) {
+        let (value, place) = self.said(key);
+        let mistake = format!("{place}: {value:?} is not {wanted}");
+        self.mistakes.push(mistake);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Sources {
+        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Sources {
+            environment: pairs.iter().map(pair).collect(),
+            ..Sources::default()
+        }
+    }
+
+    #[test]
+    fn every_default_is_valid() {
+        let read = read(&Sources::default()).expect("defaults");
+        assert_eq!(read.settings.listen.port(), 7070);
+        assert_eq!(read.settings.unknown_after_ms, None);
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_and_that_over_the_file() {
+        let mut sources = environment(&[("SLUICE_SKEW_MS", "2"), ("SLUICE_HOT_BYTES", "2000000")]);
+        let text = "skew_ms = 1\nhot_bytes = 1_100_000\ncache_bytes = 1200000".to_owned();
+        sources.file = Some(("sluice.toml".into(), text));
+        sources.flags.insert("skew_ms".to_owned(), "3".to_owned());
+        let settings = read(&sources).expect("settings").settings;
+        assert_eq!((settings.skew_ms, settings.hot_bytes), (3, 2_000_000));
+        assert_eq!(settings.cache_bytes, 1_200_000);
+    }
+
+    #[test]
+    fn all_mistakes_are_reported_together_with_their_places() {
+        let mut sources = environment(&[("SLUICE_LOG", "kafkaesque")]);
+        sources.file = Some((
+            "sluice.toml".into(),
+            "skew_ms = -1\nlissten = 'x'".to_owned(),
+        ));
+        let mistakes = read(&sources).expect_err("three mistakes");
+        assert_eq!(
+            mistakes,
+            [
+                "sluice.toml: \"lissten\" is no setting; did you mean \"listen\"?",
+                "SLUICE_LOG: \"kafkaesque\" is not one of embedded, kafka",
+                "sluice.toml: skew_ms: \"-1\" is not a whole number from 0 to 86400000",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_unknown_name_in_the_environment_is_warned_about() {
+        let read = read(&environment(&[("SLUICE_KAFKA_BROKER", "k:9092")])).expect("a warning");
+        assert_eq!(
+            read.warnings,
+            ["SLUICE_KAFKA_BROKER is no setting; did you mean SLUICE_KAFKA_BROKERS?"]
+        );
+    }
+
+    #[test]
+    fn librdkafka_properties_pass_through() {
+        let mut sources = environment(&[("SLUICE_KAFKA_PROPERTY_SECURITY_PROTOCOL", "SSL")]);
+        let text = "[kafka_properties]\n\"sasl.mechanism\" = \"PLAIN\"".to_owned();
+        sources.file = Some(("sluice.toml".into(), text));
+        let properties = read(&sources).expect("settings").settings.kafka_properties;
+        assert_eq!(properties["security.protocol"], "SSL");
+        assert_eq!(properties["sasl.mechanism"], "PLAIN");
+    }
+}

@@ -1,0 +1,176 @@
+//! The checkpoint: changed people and the offsets they reach, durable together or not at all.
+//!
+//! Offsets are noted first and people copied after, a shard at a time, so a record may be newer
+//! than the offset beside it; folding it again changes nothing. Folding waits for one shard's
+//! copy at most.
+
+use std::sync::Arc;
+
+use rocksdb::SstFileWriter;
+use schemas::lookup::Position;
+use schemas::record::Record;
+
+use super::hot::{Found, SHARDS, Taken};
+use super::{Partition, Store, StoreError, keys};
+
+/// What a checkpoint wrote.
+#[derive(Clone, Debug)]
+pub struct CheckpointDone {
+    /// What is durable now: everything before these offsets.
+    pub position: Position,
+    /// How many people had changed.
+    pub people: usize,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+/// What the hot tier takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// People in it.
+    pub people: usize,
+    /// Bytes of it.
+    pub bytes: usize,
+}
+
+impl Store {
+    /// Makes everything folded so far durable. `log_time_ms` is the newest record's time,
+    /// never later than now: what no condition can see then is left out.
+    ///
+    /// # Errors
+    /// When it couldn't be written: the people stay changed, and the next one takes them.
+    pub fn checkpoint(&self, log_time_ms: i64) -> Result<CheckpointDone, StoreError> {
+        self.keep.advance(log_time_ms);
+        let partitions = self.partitions.load_full();
+        let mut progress = self.progress.lock().clone();
+        for partition in partitions.iter() {
+            if let Some(noted) = progress.partitions.get_mut(&partition.id) {
+                noted.next_offset = partition.next_offset();
+            }
+        }
+        let encoded = serde_json::to_vec(&progress)?;
+        let mut last = self.last_checkpoint.lock();
+        if *last == encoded {
+            // Nothing was read since, so nobody has changed.
+            return Ok(CheckpointDone {
+                position: progress.position(),
+                people: 0,
+                bytes: 0,
+            });
+        }
+        let mut people = 0;
+        let written = self.durable.checkpoint(&encoded, |file| {
+            for partition in partitions.iter() {
+                for shard in 0..SHARDS {
+                    people += self.write_shard(partition, shard, file)?;
+                }
+            }
+            Ok(())
+        });
+        partitions
+            .iter()
+            .for_each(|partition| partition.hot.settle(written.is_ok()));
+        written
+            .as_ref()
+            .inspect_err(|error| self.note_damage(error))
+            .ok();
+        let bytes = written?;
+        *last = encoded;
+        Ok(CheckpointDone {
+            position: progress.position(),
+            people,
+            bytes,
+        })
+    }
+
+    fn write_shard(
+        &self,
+        partition: &Arc<Partition>,
+        shard: usize,
+        file: &mut SstFileWriter<'_>,
+    ) -> Result<usize, StoreError> {
+        let mut taken = partition.hot.take(shard);
+        self.join_durable(partition, shard, &mut taken)?;
+        for person in &mut taken {
+            // What expired here has expired in the older durable record too.
+            if self.keep.expire(&mut person.record) {
+                let key = keys::record(partition.id, person.hash, &person.key);
+                file.put(key, person.record.as_bytes())?;
+            }
+        }
+        Ok(taken.len())
+    }
+
+    /// Reads what is durable of people who were folded unread, and joins it with them here and
+    /// in the hot tier.
+    fn join_durable(
+        &self,
+        partition: &Partition,
+        shard: usize,
+        taken: &mut [Taken],
+    ) -> Result<(), StoreError> {
+        let k_of = self.keep.k_of();
+        let mut joined: Vec<Found> = Vec::new();
+        for person in taken.iter_mut().filter(|person| person.partial) {
+            let durable = self
+                .durable
+                .record(partition.id, person.hash, &person.key)?;
+            if let Some(durable) = &durable {
+                person.record.merge(durable, &k_of);
+            }
+            joined.push((person.hash, person.key.clone(), durable));
+        }
+        if !joined.is_empty() {
+            partition.hot.absorb(shard, &joined, &k_of);
+        }
+        Ok(())
+    }
+
+    /// What the hot tier takes now.
+    pub fn memory(&self) -> Memory {
+        let partitions = self.partitions.load();
+        let people = partitions
+            .iter()
+            .map(|partition| partition.hot.people())
+            .sum();
+        let bytes = partitions
+            .iter()
+            .map(|partition| partition.hot.bytes())
+            .sum();
+        Memory { people, bytes }
+    }
+
+    /// Lets go of people in memory: in a sixteenth of the shards, the `round`-th, whoever no
+    /// condition can see; and while more than `bytes_max` are held, whoever nobody asked for
+    /// since the last time. All of them are durable, or nothing is left of them.
+    pub fn sweep(&self, round: usize, bytes_max: usize) {
+        const ROUNDS: usize = 16;
+        let partitions = self.partitions.load();
+        for partition in partitions.iter() {
+            for shard in (round % ROUNDS..SHARDS).step_by(ROUNDS) {
+                let gone = |record: &Record| !self.keep.expire(&mut record.clone());
+                partition.hot.sweep(shard, false, gone);
+            }
+        }
+        let mut held = self.memory().bytes;
+        if held <= bytes_max {
+            return;
+        }
+        // Room is made for a while, so that not every checkpoint has to.
+        let enough = bytes_max / 4 * 3;
+        for spare_asked in [true, false] {
+            for shard in 0..SHARDS {
+                for partition in partitions.iter() {
+                    let before = partition.hot.shard_bytes(shard);
+                    partition.hot.sweep(shard, spare_asked, |_| true);
+                    held -= before
+                        .saturating_sub(partition.hot.shard_bytes(shard))
+                        .min(held);
+                }
+                if held <= enough {
+                    return;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Keys of the store: one for the checkpoint, one for each (partition, person).
+//!
+//! `1 | partition u32 | hash u64 | project u32 | distinct id`, big-endian. The hash comes
+//! before the id, so that a checkpoint in key order is also one in shard order.
+
+use schemas::ids::ProjectId;
+
+/// Where the checkpoint's progress lies: before every record, in the same file.
+pub const CHECKPOINT: &[u8] = &[0];
+
+const RECORD: u8 = 1;
+const PERSON_AT: usize = 1 + 4 + 8;
+
+/// A person of one project, by distinct id: four bytes of project, then the id.
+#[derive(Clone, Debug, Default)]
+pub struct PersonKey {
+    bytes: Vec<u8>,
+    hash: u64,
+}
+
+impl PersonKey {
+    /// The key of this person.
+    pub fn new(project: ProjectId, distinct_id: &str) -> Self {
+        let mut key = PersonKey::default();
+        key.set(project, distinct_id);
+        key
+    }
+
+    /// Makes this the key of another person, in the same memory.
+    pub fn set(&mut self, project: ProjectId, distinct_id: &str) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(&project.0.to_be_bytes());
+        self.bytes.extend_from_slice(distinct_id.as_bytes());
+        self.hash = hash(&self.bytes);
+    }
+
+    /// Project and id.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// A hash that is the same in every version: it is part of stored keys.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+}
+
+/// The stable hash of [`PersonKey::bytes`].
+pub fn hash(person: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(person)
+}
+
+/// The stored key of a person's record in a partition.
+pub fn record(partition: i32, hash: u64, person: &[u8]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(PERSON_AT + person.len());
+    key.push(RECORD);
+    key.extend_from_slice(&partition.to_be_bytes());
+    key.extend_from_slice(&hash.to_be_bytes());
+    key.extend_from_slice(person);
+    key
+}
+
+/// Where the records of a partition begin.
+pub fn partition(partition: i32) -> Vec<u8> {
+    record(partition, 0, &[])
+}
+
+/// Whose record a stored key is of: project and id; nothing if it is of none.
+pub fn person(key: &[u8]) -> Option<&[u8]> {
+    match key.first() {
+        Some(&RECORD) => key.get(PERSON_AT..),
+        _ => None,
+    }
+}

@@ -1,0 +1,338 @@
+//! State: a hot tier a partition in front of one durable tier, and how far it has read.
+
+mod checkpoint;
+mod durable;
+mod hot;
+mod keys;
+mod progress;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use schemas::catalog::{Catalog, Registry};
+use schemas::ids::{MatcherId, ProjectId};
+use schemas::lookup::{Coverages, Position};
+use schemas::record::Record;
+
+pub use durable::{Durable, Keeping, Kept, StoreError};
+pub use hot::Hot;
+use hot::Peek;
+pub use keys::PersonKey;
+pub use progress::{Fill, MatcherProgress, PartitionProgress, Progress};
+
+const REGISTRY: &str = "registry";
+const LINEAGE: &str = "lineage";
+
+/// Everything this node knows of people.
+pub struct Store {
+    durable: Durable,
+    keep: Arc<Keeping>,
+    partitions: ArcSwap<Vec<Arc<Partition>>>,
+    /// Coverage is the truth here; offsets are the partitions'.
+    progress: Mutex<Progress>,
+    coverages: ArcSwap<Coverages>,
+    /// What the last checkpoint says of progress; held while one is written.
+    last_checkpoint: Mutex<Vec<u8>>,
+    damaged: AtomicBool,
+}
+
+/// One partition's hot people, and how far it has read.
+#[derive(Default)]
+pub struct Partition {
+    /// Its number.
+    pub id: i32,
+    /// Its people in memory.
+    pub hot: Hot,
+    next_offset: AtomicI64,
+    caught_up: AtomicBool,
+}
+
+impl Partition {
+    fn new(id: i32, next_offset: i64) -> Arc<Self> {
+        let next_offset = AtomicI64::new(next_offset);
+        Arc::new(Partition {
+            id,
+            next_offset,
+            ..Partition::default()
+        })
+    }
+
+    /// The offset after the last record folded.
+    pub fn next_offset(&self) -> i64 {
+        self.next_offset.load(Ordering::Acquire)
+    }
+
+    /// Tells that everything before `next_offset` is folded.
+    pub fn advance(&self, next_offset: i64) {
+        self.next_offset.store(next_offset, Ordering::Release);
+    }
+
+    /// Whether everything that the log held when this node started is folded.
+    pub fn caught_up(&self) -> bool {
+        self.caught_up.load(Ordering::Acquire)
+    }
+
+    /// Tells whether it is.
+    pub fn set_caught_up(&self, caught_up: bool) {
+        self.caught_up.store(caught_up, Ordering::Release);
+    }
+}
+
+impl Store {
+    /// Opens the store in `folder`. One that is damaged is set aside, loudly, and made anew:
+    /// the log has what it had. One that was made from another log is refused.
+    ///
+    /// # Errors
+    /// When RocksDB can't open it for any other reason.
+    pub fn open(folder: &Path, cache_bytes: usize, lineage: &str) -> Result<Self, StoreError> {
+        match Store::open_as_it_is(folder, cache_bytes, lineage) {
+            Err(error) if error.is_damage() => {
+                let aside = (0..).map(|n| folder.with_extension(format!("damaged-{n}")));
+                let aside = aside
+                    .into_iter()
+                    .find(|path| !path.exists())
+                    .expect("some number");
+                std::fs::rename(folder, &aside)?;
+                tracing::error!(
+                    %error, set_aside = %aside.display(),
+                    "the store is damaged: it is set aside and rebuilt from the log; until that \
+                     is done conditions are unknown"
+                );
+                Store::open_as_it_is(folder, cache_bytes, lineage)
+            }
+            other => other,
+        }
+    }
+
+    fn open_as_it_is(folder: &Path, cache_bytes: usize, lineage: &str) -> Result<Self, StoreError> {
+        let keep = Arc::new(Keeping::default());
+        let durable = Durable::open(folder, cache_bytes, &keep)?;
+        match durable.meta(LINEAGE)? {
+            None => durable.write_meta(LINEAGE, lineage.as_bytes())?,
+            Some(found) if found == lineage.as_bytes() => {}
+            Some(found) => {
+                return Err(StoreError::Lineage {
+                    folder: folder.to_owned(),
+                    found: String::from_utf8_lossy(&found).into_owned(),
+                    asked: lineage.to_owned(),
+                });
+            }
+        }
+        let progress: Progress = match durable.progress()? {
+            Some(bytes) => serde_json::from_slice(&bytes)?,
+            None => Progress::default(),
+        };
+        let partitions = progress.partitions.iter();
+        let partitions = partitions
+            .map(|(id, at)| Partition::new(*id, at.next_offset))
+            .collect();
+        Ok(Store {
+            durable,
+            keep,
+            partitions: ArcSwap::from_pointee(partitions),
+            progress: Mutex::new(progress),
+            coverages: ArcSwap::default(),
+            last_checkpoint: Mutex::default(),
+            damaged: AtomicBool::new(false),
+        })
+    }
+
+    /// The numbers of projects and matchers that records bear.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub fn registry(&self) -> Result<Registry, StoreError> {
+        match self.durable.meta(REGISTRY)? {
+            Some(bytes) => Ok(serde_json::from_slice(&bytes)?),
+            None => Ok(Registry::default()),
+        }
+    }
+
+    /// Keeps the numbers; they are durable when this returns, before any record bears them.
+    ///
+    /// # Errors
+    /// When they couldn't be written.
+    pub fn write_registry(&self, registry: &Registry) -> Result<(), StoreError> {
+        self.durable
+            .write_meta(REGISTRY, &serde_json::to_vec(registry)?)
+    }
+
+    /// Keeps windows for what the conditions of these catalogs need.
+    pub fn keep_for(&self, catalogs: &[&Catalog]) {
+        let projects = catalogs.iter().flat_map(|catalog| catalog.projects());
+        let matchers = projects.flat_map(|project| &project.matchers);
+        let kept = matchers.map(|m| {
+            (
+                m.id,
+                Kept {
+                    k: m.k,
+                    horizon_ms: m.horizon_ms,
+                },
+            )
+        });
+        self.keep.use_matchers(kept.collect());
+    }
+
+    /// Every partition that has been assigned.
+    pub fn partitions(&self) -> Arc<Vec<Arc<Partition>>> {
+        self.partitions.load_full()
+    }
+
+    /// The partition of this number, made where there is none.
+    pub fn partition(&self, id: i32, next_offset: i64, since_ms: i64) -> Arc<Partition> {
+        let mut progress = self.progress.lock();
+        if let Some(found) = self
+            .partitions
+            .load()
+            .iter()
+            .find(|partition| partition.id == id)
+        {
+            return Arc::clone(found);
+        }
+        let began = PartitionProgress {
+            next_offset,
+            since_ms,
+            ..PartitionProgress::default()
+        };
+        progress.partitions.insert(id, began);
+        let partition = Partition::new(id, next_offset);
+        let mut partitions = self.partitions.load().as_ref().clone();
+        partitions.push(Arc::clone(&partition));
+        partitions.sort_by_key(|partition| partition.id);
+        self.partitions.store(Arc::new(partitions));
+        partition
+    }
+
+    /// Reads or changes progress, and publishes the coverage that follows from it.
+    pub fn with_progress<T>(
+        &self,
+        catalog: &Catalog,
+        change: impl FnOnce(&mut Progress) -> T,
+    ) -> T {
+        let mut progress = self.progress.lock();
+        let changed = change(&mut progress);
+        let matchers = catalog
+            .projects()
+            .iter()
+            .flat_map(|project| &project.matchers);
+        let coverages = progress.coverages(matchers.map(|matcher| matcher.id));
+        self.coverages.store(Arc::new(coverages));
+        changed
+    }
+
+    /// Since when matchers are complete.
+    pub fn coverages(&self) -> Arc<Coverages> {
+        self.coverages.load_full()
+    }
+
+    /// How far state has read.
+    pub fn position(&self) -> Position {
+        let partitions = self.partitions.load();
+        partitions
+            .iter()
+            .map(|partition| (partition.id, partition.next_offset()))
+            .collect()
+    }
+
+    /// How many entries each matcher keeps; nothing for one that is out of use.
+    pub fn k_of(&self) -> impl Fn(MatcherId) -> Option<u16> + use<> {
+        self.keep.k_of()
+    }
+
+    /// Everything known of a person, whichever partitions their events were in.
+    ///
+    /// # Errors
+    /// When the durable tier can't be read.
+    pub fn read(&self, project: ProjectId, distinct_id: &str) -> Result<Record, StoreError> {
+        let key = PersonKey::new(project, distinct_id);
+        let k_of = self.keep.k_of();
+        let mut joined: Option<Record> = None;
+        for partition in self.partitions.load().iter() {
+            let found = self.read_in(partition, &key, &k_of)?;
+            joined = match (joined, found) {
+                (None, found) => found,
+                (joined, None) => joined,
+                (Some(mut joined), Some(found)) => {
+                    joined.merge(&found, &k_of);
+                    Some(joined)
+                }
+            };
+        }
+        Ok(joined.unwrap_or_default())
+    }
+
+    /// The hot tier is asked first: who leaves it meanwhile is durable by then.
+    fn read_in(
+        &self,
+        partition: &Partition,
+        key: &PersonKey,
+        k_of: &impl Fn(MatcherId) -> Option<u16>,
+    ) -> Result<Option<Record>, StoreError> {
+        let (recent, ticket) = match partition.hot.peek(key) {
+            Peek::Whole(record) => return Ok(Some(record)),
+            Peek::Partial(record, ticket) => (Some(record), ticket),
+            Peek::Absent(ticket) => (None, ticket),
+        };
+        let durable = self.durable.record(partition.id, key.hash(), key.bytes());
+        let durable = durable.inspect_err(|error| self.note_damage(error))?;
+        if recent.is_some() || durable.is_some() {
+            partition.hot.complete(key, durable.as_ref(), ticket, k_of);
+        }
+        Ok(match (recent, durable) {
+            (Some(mut recent), Some(durable)) => {
+                recent.merge(&durable, k_of);
+                Some(recent)
+            }
+            (recent, durable) => recent.or(durable),
+        })
+    }
+
+    /// Calls `each` with everyone this node knows of a project: distinct id and record.
+    /// Somebody whose events lie in several partitions comes once for each.
+    ///
+    /// # Errors
+    /// When the durable tier can't be read.
+    pub fn each_person(
+        &self,
+        project: ProjectId,
+        mut each: impl FnMut(&str, Record),
+    ) -> Result<(), StoreError> {
+        let prefix = project.0.to_be_bytes();
+        let id_of = |person: &[u8]| {
+            let id = person.strip_prefix(&prefix)?;
+            std::str::from_utf8(id).ok().map(str::to_owned)
+        };
+        let k_of = self.keep.k_of();
+        for partition in self.partitions.load().iter() {
+            let mut hot = std::collections::BTreeMap::new();
+            partition.hot.each(|person, record, _| {
+                hot.extend(id_of(person).map(|id| (id, record.clone())));
+            });
+            self.durable.each(partition.id, |person, mut record| {
+                let Some(id) = id_of(person) else { return };
+                if let Some(recent) = hot.remove(&id) {
+                    record.merge(&recent, &k_of);
+                }
+                each(&id, record);
+            })?;
+            hot.into_iter().for_each(|(id, record)| each(&id, record));
+        }
+        Ok(())
+    }
+
+    /// Whether something stored turned out to be damaged.
+    pub fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
+    fn note_damage(&self, error: &StoreError) {
+        if error.is_damage() && !self.damaged.swap(true, Ordering::Relaxed) {
+            tracing::error!(%error, "the store is damaged; restart to rebuild it from the log");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Stories of the store: what is folded is found again, whatever happens in between.
+
+use schemas::catalog::{Matcher, Project};
+use schemas::filter::PropertyMatching;
+use schemas::window::{Entry, Folded};
+use tempfile::TempDir;
+
+use super::*;
+
+const MATCHER: MatcherId = MatcherId(3);
+const PROJECT: ProjectId = ProjectId(0);
+const START_MS: i64 = 1_750_000_000_000;
+const WINDOW_MS: i64 = 300_000;
+const K: u16 = 3;
+
+fn catalog() -> Catalog {
+    let matcher = Matcher {
+        id: MATCHER,
+        event: "added to cart".to_owned(),
+        filters: Vec::new(),
+        k: K,
+        horizon_ms: WINDOW_MS,
+    };
+    Catalog::new(vec![Project {
+        id: PROJECT,
+        name: "shop".to_owned(),
+        token: "shop".to_owned(),
+        secrets: Vec::new(),
+        time_zone: jiff::tz::TimeZone::UTC,
+        property_matching: PropertyMatching::V2,
+        flags: Vec::new(),
+        cohorts: Vec::new(),
+        matchers: vec![matcher],
+        gate: [("added to cart".to_owned(), vec![0])]
+            .into_iter()
+            .collect(),
+        group_types: Default::default(),
+    }])
+}
+
+fn open(folder: &TempDir) -> Store {
+    let store = Store::open(&folder.path().join("store"), 8 << 20, "test").expect("a store");
+    store.keep_for(&[&catalog()]);
+    store.partition(0, 0, i64::MIN);
+    store
+}
+
+fn folder() -> TempDir {
+    TempDir::new().expect("a folder")
+}
+
+/// Folds one event of `id`, `after_ms` after the start.
+fn add(store: &Store, id: &str, after_ms: i64) {
+    let partition = store.partition(0, 0, i64::MIN);
+    let entry = Entry::new(START_MS + after_ms, after_ms as u64);
+    let fold = |record: &mut Record| record.fold(MATCHER, K, entry) == Folded::Kept;
+    partition.hot.update(&PersonKey::new(PROJECT, id), fold);
+    partition.advance(partition.next_offset() + 1);
+}
+
+fn times(store: &Store, id: &str) -> Vec<i64> {
+    let record = store.read(PROJECT, id).expect("readable");
+    record
+        .window(MATCHER)
+        .entries()
+        .map(|entry| entry.time_ms() - START_MS)
+        .collect()
+}
+
+#[test]
+fn people_and_the_offset_come_back_together() {
+    let folder = folder();
+    let store = open(&folder);
+    for number in 0..1_000 {
+        add(&store, &format!("person {number}"), number);
+    }
+    store.checkpoint(START_MS).expect("durable");
+    add(&store, "too late", 5);
+    drop(store);
+    let store = open(&folder);
+    assert_eq!(
+        store.position()[&0],
+        1_000,
+        "what the checkpoint had, and nothing more"
+    );
+    assert_eq!(times(&store, "person 7"), [7]);
+    assert_eq!(times(&store, "too late"), [0; 0]);
+}
+
+#[test]
+fn somebody_folded_unread_is_joined_with_what_is_durable() {
+    let folder = folder();
+    let store = open(&folder);
+    add(&store, "ann", 10);
+    store.checkpoint(START_MS).expect("durable");
+    drop(store);
+    let store = open(&folder);
+    add(&store, "ann", 30);
+    add(&store, "bob", 1);
+    assert_eq!(times(&store, "ann"), [30, 10], "at a check");
+    add(&store, "ann", 20);
+    store.checkpoint(START_MS).expect("durable");
+    drop(store);
+    assert_eq!(
+        times(&open(&folder), "ann"),
+        [30, 20, 10],
+        "and at a checkpoint"
+    );
+}
+
+#[test]
+fn whoever_leaves_memory_is_found_on_disk_and_comes_back() {
+    let folder = folder();
+    let store = open(&folder);
+    for number in 0..2_000 {
+        add(&store, &format!("person {number}"), number);
+    }
+    store.sweep(0, 0);
+    assert_eq!(
+        store.memory().people,
+        2_000,
+        "changed people are never let go"
+    );
+    store.checkpoint(START_MS).expect("durable");
+    store.sweep(0, 0);
+    assert_eq!(store.memory().people, 0);
+    add(&store, "person 5", 6);
+    assert_eq!(times(&store, "person 5"), [6, 5]);
+    assert_eq!(times(&store, "person 1999"), [1_999]);
+    assert_eq!(store.memory().people, 2, "asked for, so in memory again");
+}
+
+#[test]
+fn what_no_condition_can_see_leaves_memory() {
+    let folder = folder();
+    let store = open(&folder);
+    add(&store, "ann", 0);
+    add(&store, "bob", 1);
+    store.checkpoint(START_MS + WINDOW_MS).expect("durable");
+    (0..16).for_each(|round| store.sweep(round, usize::MAX));
+    assert_eq!(
+        store.memory().people,
+        1,
+        "at exactly the window's length ann is out"
+    );
+    drop(store);
+    let store = open(&folder);
+    assert_eq!(times(&store, "ann"), [0; 0]);
+    assert_eq!(times(&store, "bob"), [1]);
+}
+
+#[test]
+fn a_matcher_out_of_use_frees_what_was_kept_for_it() {
+    let folder = folder();
+    let store = open(&folder);
+    add(&store, "ann", 0);
+    store.keep_for(&[&Catalog::default()]);
+    store.checkpoint(START_MS).expect("durable");
+    (0..16).for_each(|round| store.sweep(round, usize::MAX));
+    assert_eq!(store.memory().people, 0);
+}
+
+#[test]
+fn a_damaged_store_is_set_aside_and_made_anew() {
+    let folder = folder();
+    let store = open(&folder);
+    add(&store, "ann", 0);
+    store.checkpoint(START_MS).expect("durable");
+    drop(store);
+    let records = folder.path().join("store/records");
+    for file in std::fs::read_dir(&records).expect("a folder") {
+        let path = file.expect("a file").path();
+        if path.extension().is_some_and(|kind| kind == "sst") {
+            std::fs::write(&path, b"torn").expect("written over");
+        }
+    }
+    let store = open(&folder);
+    assert_eq!(
+        store.position()[&0],
+        0,
+        "everything is read from the log again"
+    );
+    assert!(folder.path().join("store.damaged-0").exists());
+}
+
+#[test]
+fn a_store_made_from_another_log_is_refused() {
+    let folder = folder();
+    drop(open(&folder));
+    let other = Store::open(&folder.path().join("store"), 8 << 20, "kafka:events");
+    let error = other
+        .err()
+        .map(|error| error.to_string())
+        .unwrap_or_default();
+    assert!(error.contains("made from the log \"test\""), "{error}");
+}
+
+#[test]
+fn events_of_one_person_in_two_partitions_are_one_window() {
+    let folder = folder();
+    let store = open(&folder);
+    add(&store, "ann", 10);
+    let other = store.partition(1, 0, i64::MIN);
+    let entry = Entry::new(START_MS + 20, 20);
+    other.hot.update(&PersonKey::new(PROJECT, "ann"), |record| {
+        record.fold(MATCHER, K, entry) == Folded::Kept
+    });
+    assert_eq!(times(&store, "ann"), [20, 10]);
+}

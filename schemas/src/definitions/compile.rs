@@ -1,0 +1,268 @@
+//! Drafts become a project: cohorts in order, matchers shared and numbered.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use super::draft::{DidDraft, Draft, FlagDraft, ProjectDraft};
+use super::problem::{Problem, Problems};
+use super::references::{cycles, missing_cohorts, order, rules_of};
+use crate::catalog::{Matcher, Project, Registry};
+use crate::cohort::{Cohort, CohortIndex, Condition, Did, Fault};
+use crate::flag::{Flag, Rule, Rules};
+use crate::ids::{MatcherId, ProjectId};
+
+/// The code of a flag that needs a cohort which isn't there, as at PostHog.
+const NOT_FOUND: &str = "dependency_not_found_cohort";
+/// The code of a flag whose cohorts refer to each other in a circle, as at PostHog.
+const CYCLE: &str = "dependency_cycle_cohort";
+
+/// The project and warnings of what will fail in it, unless YAML names cohorts that don't exist
+/// or go round in a circle. In what came from PostHog, that makes flags fail instead.
+pub(super) fn project(
+    mut draft: ProjectDraft,
+    registry: &mut Registry,
+) -> Result<(Project, Vec<Problem>), Vec<Problem>> {
+    let mut problems = missing_cohorts(&draft);
+    let (order, cyclic) = order(&draft);
+    problems.extend(cycles(&draft, &cyclic));
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    for key in &cyclic {
+        if let Some(cohort) = draft.cohorts.get_mut(key) {
+            let message = format!("cohort `{key}` refers to itself, directly or through others");
+            cohort.members = Draft::fault(CYCLE, message);
+        }
+    }
+    let order: Vec<String> = order.into_iter().chain(cyclic).collect();
+    let id = registry.project(&draft.name);
+    let (matchers, numbers) = matchers(&draft, id, registry);
+    let places = order
+        .iter()
+        .enumerate()
+        .map(|(at, key)| (key.clone(), at))
+        .collect();
+    let resolver = Resolver {
+        project: id,
+        numbers,
+        places,
+    };
+    let files = files(&draft);
+    let project = assemble(draft, id, matchers, &order, &resolver);
+    let odd = faults(&project, &files);
+    Ok((project, odd))
+}
+
+/// Every matcher once, with all that its conditions need, and its number by canonical text.
+fn matchers(
+    draft: &ProjectDraft,
+    id: ProjectId,
+    registry: &mut Registry,
+) -> (Vec<Matcher>, BTreeMap<String, MatcherId>) {
+    let mut needed: BTreeMap<String, (&DidDraft, u16, i64)> = BTreeMap::new();
+    let rules = draft
+        .flags
+        .values()
+        .flat_map(rules_of)
+        .map(|rule| &rule.when);
+    let conditions = draft
+        .cohorts
+        .values()
+        .map(|cohort| &cohort.members)
+        .chain(rules);
+    for condition in conditions {
+        condition.walk(&mut |inner| {
+            if let Draft::Did(did) = inner {
+                let (k, horizon_ms) = did.needs();
+                let entry = needed
+                    .entry(did.canonical(id))
+                    .or_insert((did, k, horizon_ms));
+                entry.1 = entry.1.max(k);
+                entry.2 = entry.2.max(horizon_ms);
+            }
+        });
+    }
+    let mut numbers = BTreeMap::new();
+    let mut matchers = Vec::new();
+    for (canonical, (did, k, horizon_ms)) in needed {
+        let registered = registry.matcher(&canonical, k, horizon_ms);
+        matchers.push(Matcher {
+            id: registered.id,
+            event: did.event.clone(),
+            filters: did.filters.clone(),
+            k: registered.k,
+            horizon_ms: registered.horizon_ms,
+        });
+        numbers.insert(canonical, registered.id);
+    }
+    (matchers, numbers)
+}
+
+/// Turns drafts of conditions into conditions.
+struct Resolver {
+    project: ProjectId,
+    numbers: BTreeMap<String, MatcherId>,
+    places: BTreeMap<String, CohortIndex>,
+}
+
+impl Resolver {
+    fn condition(&self, draft: &Draft) -> Condition {
+        match draft {
+            Draft::All(inner) => Condition::All(self.conditions(inner)),
+            Draft::Any(inner) => Condition::Any(self.conditions(inner)),
+            Draft::Not(inner) => Condition::Not(Box::new(self.condition(inner))),
+            Draft::Did(did) => Condition::Did(Did {
+                // Every draft's matcher was numbered before.
+                matcher: self.numbers[&did.canonical(self.project)],
+                comparison: did.comparison,
+                n: did.n,
+                within_ms: did.within_ms,
+            }),
+            Draft::Person(filter) => Condition::Person(filter.clone()),
+            Draft::Cohort { key, .. } => match self.places.get(key) {
+                Some(place) => Condition::Cohort(*place),
+                None => {
+                    let message = format!("there is no cohort `{key}` in the project");
+                    Condition::Fault(Fault {
+                        code: NOT_FOUND,
+                        message,
+                    })
+                }
+            },
+            Draft::Fault(fault) => Condition::Fault(fault.clone()),
+        }
+    }
+
+    fn conditions(&self, drafts: &[Draft]) -> Vec<Condition> {
+        drafts.iter().map(|draft| self.condition(draft)).collect()
+    }
+
+    fn flag(&self, draft: FlagDraft) -> Flag {
+        let rules = draft.rules.map(|rules| Rules {
+            rules: rules
+                .rules
+                .into_iter()
+                .map(|rule| Rule {
+                    when: self.condition(&rule.when),
+                    rollout_percent: rule.rollout_percent,
+                    variant: rule.variant,
+                    payload: rule.payload,
+                })
+                .collect(),
+            variants: rules.variants,
+            payloads: rules.payloads,
+        });
+        Flag {
+            rules,
+            ..draft.flag
+        }
+    }
+}
+
+fn assemble(
+    draft: ProjectDraft,
+    id: ProjectId,
+    matchers: Vec<Matcher>,
+    order: &[String],
+    resolver: &Resolver,
+) -> Project {
+    let mut gate: FxHashMap<String, Vec<usize>> = FxHashMap::default();
+    for (at, matcher) in matchers.iter().enumerate() {
+        gate.entry(matcher.event.clone()).or_default().push(at);
+    }
+    let cohorts = order.iter().map(|key| {
+        let cohort = &draft.cohorts[key];
+        Cohort {
+            key: key.clone(),
+            description: cohort.description.clone(),
+            id: cohort.id,
+            members: resolver.condition(&cohort.members),
+        }
+    });
+    Project {
+        id,
+        name: draft.name,
+        token: draft.token,
+        secrets: draft.secrets,
+        time_zone: draft.time_zone,
+        property_matching: draft.matching,
+        cohorts: cohorts.collect(),
+        flags: draft
+            .flags
+            .into_values()
+            .map(|flag| resolver.flag(flag))
+            .collect(),
+        matchers,
+        gate,
+        group_types: draft.group_types,
+    }
+}
+
+/// The file of each flag and each cohort.
+struct Files {
+    flags: BTreeMap<String, String>,
+    cohorts: BTreeMap<String, String>,
+}
+
+fn files(draft: &ProjectDraft) -> Files {
+    let flags = draft
+        .flags
+        .iter()
+        .map(|(key, flag)| (key.clone(), flag.file.clone()));
+    let cohorts = draft
+        .cohorts
+        .iter()
+        .map(|(key, cohort)| (key.clone(), cohort.file.clone()));
+    Files {
+        flags: flags.collect(),
+        cohorts: cohorts.collect(),
+    }
+}
+
+/// One warning for each flag and cohort that can't be evaluated, or not in full.
+fn faults(project: &Project, files: &Files) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let mut warn = |file: &str, what: String, fault: &Fault| {
+        let mut problems = Problems::of(file);
+        let message = format!("{what} fails where it needs this: {}", fault.message);
+        problems.add(
+            Default::default(),
+            message,
+            "change it at PostHog, or write it in YAML",
+        );
+        found.extend(problems.into_found());
+    };
+    for cohort in &project.cohorts {
+        if let Some(fault) = first_fault(&cohort.members) {
+            warn(
+                &files.cohorts[&cohort.key],
+                format!("cohort `{}`", cohort.key),
+                fault,
+            );
+        }
+    }
+    for flag in project.flags.iter().filter(|flag| flag.active) {
+        let fault = match &flag.rules {
+            Ok(rules) => rules.rules.iter().find_map(|rule| first_fault(&rule.when)),
+            Err(fault) => Some(fault),
+        };
+        if let Some(fault) = fault {
+            warn(
+                &files.flags[&flag.key],
+                format!("flag `{}`", flag.key),
+                fault,
+            );
+        }
+    }
+    found
+}
+
+fn first_fault(condition: &Condition) -> Option<&Fault> {
+    match condition {
+        Condition::Fault(fault) => Some(fault),
+        Condition::All(inner) | Condition::Any(inner) => inner.iter().find_map(first_fault),
+        Condition::Not(inner) => first_fault(inner),
+        Condition::Did(_) | Condition::Person(_) | Condition::Cohort(_) => None,
+    }
+}

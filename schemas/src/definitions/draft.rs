@@ -1,0 +1,158 @@
+//! Definitions as they were read, before cohorts are found and matchers are numbered.
+
+use std::collections::BTreeMap;
+
+use super::problem::Place;
+use crate::cohort::{Comparison, Fault};
+use crate::filter::{Filter, PropertyMatching};
+use crate::flag::{Flag, Variant};
+use crate::ids::ProjectId;
+
+/// A project as its files describe it.
+#[derive(Debug)]
+pub(super) struct ProjectDraft {
+    pub name: String,
+    pub token: String,
+    /// Where the token stands: file and place.
+    pub token_at: (String, Place),
+    pub secrets: Vec<String>,
+    pub time_zone: jiff::tz::TimeZone,
+    pub matching: PropertyMatching,
+    pub cohorts: BTreeMap<String, CohortDraft>,
+    pub flags: BTreeMap<String, FlagDraft>,
+    pub group_types: BTreeMap<String, String>,
+}
+
+/// A cohort whose conditions aren't resolved.
+#[derive(Debug)]
+pub(super) struct CohortDraft {
+    pub description: String,
+    pub id: Option<i64>,
+    pub members: Draft,
+    /// Its file, where a problem can be shown.
+    pub file: String,
+    /// Whether a mistake in it is a problem of the file, rather than a fault of a flag.
+    pub strict: bool,
+}
+
+/// A flag whose conditions aren't resolved.
+#[derive(Debug)]
+pub(super) struct FlagDraft {
+    /// All but its rules.
+    pub flag: Flag,
+    pub rules: Result<RulesDraft, Fault>,
+    pub file: String,
+}
+
+/// [`crate::flag::Rules`], not resolved.
+#[derive(Debug, Default)]
+pub(super) struct RulesDraft {
+    pub rules: Vec<RuleDraft>,
+    pub variants: Vec<Variant>,
+    pub payloads: BTreeMap<String, String>,
+}
+
+/// [`crate::flag::Rule`], not resolved.
+#[derive(Debug)]
+pub(super) struct RuleDraft {
+    pub when: Draft,
+    pub rollout_percent: f64,
+    pub variant: Option<String>,
+    pub payload: Option<String>,
+}
+
+/// [`crate::cohort::Condition`], not resolved.
+#[derive(Clone, Debug)]
+pub(super) enum Draft {
+    All(Vec<Draft>),
+    Any(Vec<Draft>),
+    Not(Box<Draft>),
+    Did(DidDraft),
+    Person(Filter),
+    Cohort {
+        key: String,
+        /// Where it is named, if a missing one is a problem of the file.
+        at: Option<Place>,
+    },
+    Fault(Fault),
+}
+
+/// [`crate::cohort::Did`], not resolved.
+#[derive(Clone, Debug)]
+pub(super) struct DidDraft {
+    pub event: String,
+    pub filters: Vec<Filter>,
+    pub comparison: Comparison,
+    pub n: u16,
+    pub within_ms: i64,
+}
+
+impl CohortDraft {
+    /// Stands for a cohort whose file can't be read.
+    pub fn broken(file: &str) -> CohortDraft {
+        CohortDraft {
+            description: String::new(),
+            id: None,
+            members: Draft::nobody(),
+            file: file.to_owned(),
+            strict: true,
+        }
+    }
+}
+
+impl Draft {
+    /// Everybody.
+    pub fn everybody() -> Draft {
+        Draft::All(Vec::new())
+    }
+
+    /// Nobody.
+    pub fn nobody() -> Draft {
+        Draft::Any(Vec::new())
+    }
+
+    /// A condition that can't be evaluated.
+    pub fn fault(code: &'static str, message: impl Into<String>) -> Draft {
+        Draft::Fault(Fault {
+            code,
+            message: message.into(),
+        })
+    }
+
+    /// This condition, or its opposite.
+    pub fn negated_if(self, negated: bool) -> Draft {
+        match self {
+            draft if !negated => draft,
+            // A filter that can't be evaluated is no match either way, which only it knows.
+            Draft::Person(filter) => Draft::Person(filter.opposite()),
+            draft => Draft::Not(Box::new(draft)),
+        }
+    }
+
+    /// Calls `visit` on this condition and on all inside it.
+    pub fn walk<'d>(&'d self, visit: &mut impl FnMut(&'d Draft)) {
+        visit(self);
+        match self {
+            Draft::All(inner) | Draft::Any(inner) => {
+                inner.iter().for_each(|draft| draft.walk(visit));
+            }
+            Draft::Not(inner) => inner.walk(visit),
+            _ => {}
+        }
+    }
+}
+
+impl DidDraft {
+    /// Text that is the same for everything that can share a matcher, and for nothing else.
+    pub fn canonical(&self, project: ProjectId) -> String {
+        let mut filters: Vec<String> = self.filters.iter().map(Filter::canonical).collect();
+        filters.sort();
+        filters.dedup();
+        serde_json::json!([project.0, self.event, filters]).to_string()
+    }
+
+    /// How many entries, for how long, this condition needs.
+    pub fn needs(&self) -> (u16, i64) {
+        (self.comparison.entries_needed(self.n), self.within_ms)
+    }
+}

@@ -1,0 +1,203 @@
+//! Definitions from files to a catalog: what is read, what is refused, and how it is said.
+
+mod posthog;
+mod posthog_cohort;
+mod refused;
+
+use serde_json::{Value, json};
+
+use super::{Compiled, Problem, Source, compile};
+use crate::catalog::{Project, Registry};
+use crate::cohort::{Comparison, Condition};
+use crate::time::{DAY_MS, MINUTE_MS};
+
+const PROJECT: &str = "token: phc_shop\n";
+
+fn source(path: &str, text: &str) -> Source {
+    Source {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+fn compile_all(sources: &[Source], registry: &mut Registry) -> Result<Compiled, Vec<Problem>> {
+    let environment = |name: &str| (name == "SHOP_SECRET").then(|| "phs_1".to_owned());
+    compile(sources, &environment, registry)
+}
+
+/// The project `shop` that these files describe beside a `project.yaml`.
+fn shop(files: &[(&str, &str)]) -> Result<Compiled, Vec<Problem>> {
+    let mut sources = vec![source("shop/project.yaml", PROJECT)];
+    sources.extend(
+        files
+            .iter()
+            .map(|(path, text)| source(&format!("shop/{path}"), text)),
+    );
+    compile_all(&sources, &mut Registry::default())
+}
+
+fn the_project(compiled: &Compiled) -> &Project {
+    compiled.catalog.only_project().expect("one project")
+}
+
+#[test]
+fn the_shop_of_the_demo_compiles() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../definitions");
+    let mut sources = Vec::new();
+    for folder in ["shop", "shop/cohorts", "shop/flags"] {
+        for entry in std::fs::read_dir(format!("{root}/{folder}")).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_file() {
+                let name = path.file_name().expect("a name").to_string_lossy();
+                let text = std::fs::read_to_string(&path).expect("a text");
+                sources.push(source(&format!("{folder}/{name}"), &text));
+            }
+        }
+    }
+    let compiled = compile_all(&sources, &mut Registry::default())
+        .unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let shop = the_project(&compiled);
+    assert!(shop.cohorts.len() >= 5 && shop.flags.len() >= 5);
+    assert!(
+        shop.flags
+            .iter()
+            .all(|flag| flag.active && flag.rules.is_ok())
+    );
+    let hesitating = shop
+        .cohorts
+        .iter()
+        .find(|cohort| cohort.key == "hesitating");
+    let Condition::All(conditions) = &hesitating.expect("hesitating").members else {
+        panic!()
+    };
+    let Condition::Did(did) = conditions[0] else {
+        panic!()
+    };
+    assert_eq!((did.comparison, did.n), (Comparison::AtLeast, 3));
+    assert_eq!(did.within_ms, 5 * MINUTE_MS);
+    let fed = &shop.gate["added to cart"];
+    assert_eq!(fed.len(), 1);
+    assert_eq!(shop.matchers[fed[0]].id, did.matcher);
+}
+
+#[test]
+fn conditions_share_a_matcher_with_the_most_that_any_needs() {
+    let compiled = shop(&[
+        (
+            "cohorts/a.yaml",
+            "members: { did: buy, count: '= 7', within: 1m, where: { a: x, b: '> 1' } }",
+        ),
+        (
+            "cohorts/b.yaml",
+            "members: { did: buy, count: '< 3', within: 2d, where: { b: '> 1.0', a: X } }",
+        ),
+        ("cohorts/c.yaml", "members: { did: buy, within: 1m }"),
+    ]);
+    let compiled = compiled.expect("good definitions");
+    let shop = the_project(&compiled);
+    let needs: Vec<_> = shop
+        .matchers
+        .iter()
+        .map(|m| (m.filters.len(), m.k, m.horizon_ms))
+        .collect();
+    assert_eq!(needs, [(2, 8, 2 * DAY_MS), (0, 1, MINUTE_MS)]);
+    assert_eq!(compiled.catalog.horizon_ms(), 2 * DAY_MS);
+}
+
+#[test]
+fn numbers_stay_and_bad_definitions_take_none() {
+    let good = [
+        source("shop/project.yaml", PROJECT),
+        source(
+            "shop/cohorts/a.yaml",
+            "members: { did: buy, count: '>= 3', within: 5m }",
+        ),
+    ];
+    let mut registry = Registry::default();
+    compile_all(&good, &mut registry).expect("good definitions");
+    let before = registry.clone();
+
+    let mut bad = good.to_vec();
+    bad.push(source(
+        "shop/cohorts/b.yaml",
+        "members: { did: sell, within: never }",
+    ));
+    compile_all(&bad, &mut registry).expect_err("a bad window");
+    assert_eq!(registry, before);
+
+    let mut shorter = good.clone();
+    shorter[1].text = "members: { did: buy, count: '>= 2', within: 1m }".to_owned();
+    let compiled = compile_all(&shorter, &mut registry).expect("good definitions");
+    assert_eq!(registry, before);
+    let matcher = &the_project(&compiled).matchers[0];
+    assert_eq!((matcher.k, matcher.horizon_ms), (3, 5 * MINUTE_MS));
+}
+
+#[test]
+fn cohorts_come_after_those_they_name() {
+    let compiled = shop(&[
+        (
+            "cohorts/a.yaml",
+            "members: { all: [ { cohort: b }, { cohort: c } ] }",
+        ),
+        ("cohorts/b.yaml", "members: { not: { cohort: c } }"),
+        ("cohorts/c.yaml", "members: { person: { plan: pro } }"),
+    ]);
+    let compiled = compiled.expect("good definitions");
+    let keys: Vec<_> = the_project(&compiled)
+        .cohorts
+        .iter()
+        .map(|c| c.key.as_str())
+        .collect();
+    assert_eq!(keys, ["c", "b", "a"]);
+}
+
+/// Each row: what YAML asks of the property `p`, values that pass, values that don't.
+fn check_property(asked: &str, passing: Value, failing: Value) {
+    let text = format!("members: {{ person: {{ p: {asked} }} }}");
+    let compiled = shop(&[("cohorts/x.yaml", &text)]).unwrap_or_else(|p| panic!("{asked}: {p:?}"));
+    let Condition::All(filters) = &the_project(&compiled).cohorts[0].members else {
+        panic!()
+    };
+    for (values, expected) in [(passing, true), (failing, false)] {
+        for value in values.as_array().expect("a list") {
+            let given = Some(value).filter(|value| **value != json!("<missing>"));
+            let passes = filters.iter().all(|filter| match filter {
+                Condition::Person(filter) => filter.matches(given),
+                _ => panic!(),
+            });
+            assert_eq!(passes, expected, "{asked} {given:?}");
+        }
+    }
+}
+
+#[test]
+#[rustfmt::skip]
+fn properties_are_asked_in_plain_words() {
+    let gone = "<missing>";
+    check_property("red", json!(["red", "RED"]), json!([gone, null, "reddish", ["red"]]));
+    check_property("true", json!([true, "true", "True"]), json!([gone, false, 1, "yes"]));
+    check_property("yes", json!(["yes", "Yes"]), json!([gone, true]));
+    check_property("50", json!([50, 50.0, "50", "50.0"]), json!([gone, 51, "x", null]));
+    check_property("'50'", json!([50, "50"]), json!([gone, 50.5, "50.0"]));
+    check_property("[shoes, 7, false]", json!(["Shoes", 7.0, false]), json!([gone, "hat", 8]));
+    check_property("'> 50'", json!([50.1, "51"]), json!([gone, 50, "x", null, true]));
+    check_property("'<= 0.5'", json!([0.5, -1]), json!([gone, 1]));
+    check_property("'= 5'", json!([5, 5.0]), json!([gone, 6]));
+    check_property("'!= 5'", json!([gone, 6, "x", null]), json!([5, "5"]));
+    check_property("'= red'", json!(["Red"]), json!([gone, "= red"]));
+    check_property("'!= red'", json!([gone, "blue", null]), json!(["Red"]));
+    check_property("{ is: '> 50' }", json!(["> 50"]), json!([gone, 51]));
+    check_property("{ is not: [a, b] }", json!([gone, "c"]), json!(["A", "b"]));
+    check_property("{ contains: Shoe }", json!(["red shoes"]), json!([gone, "shoo"]));
+    check_property("{ contains: [a, b] }", json!(["cab"]), json!([gone, "c"]));
+    check_property("{ does not contain: x }", json!([gone, "y"]), json!(["aXa"]));
+    check_property("{ starts with: A, ends with: z }", json!(["a-Z"]), json!([gone, "a", "z"]));
+    check_property("{ does not start with: a }", json!([gone, "b"]), json!(["Ab"]));
+    check_property("{ does not end with: a }", json!([gone, "b"]), json!(["bA"]));
+    check_property("{ matches: '^a.c$' }", json!(["abc"]), json!([gone, "ABC"]));
+    check_property("{ does not match: b }", json!([gone, "ac"]), json!(["abc"]));
+    check_property("{ between: [1, 2.5] }", json!([1, 2.5, "2"]), json!([gone, 3, "x"]));
+    check_property("{ set: true }", json!([null, ""]), json!([gone]));
+    check_property("{ set: false }", json!([gone]), json!([null, ""]));
+}

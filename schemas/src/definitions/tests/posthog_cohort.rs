@@ -1,0 +1,255 @@
+//! PostHog's cohorts: behavioural leaves, negation, and what can't be done.
+
+use serde_json::{Value, json};
+
+use super::posthog::body;
+use super::the_project;
+use crate::cohort::{Comparison, Condition, Did};
+use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+
+/// What decides the only cohort, whose leaves stand under an AND.
+fn cohort_of(leaf: Value) -> Condition {
+    let cohort = json!({"type": "AND", "values": [leaf]});
+    let compiled = body(json!({"flags": [], "cohorts": {"1": cohort}}));
+    let Condition::All(mut members) = the_project(&compiled).cohorts[0].members.clone() else {
+        panic!()
+    };
+    members.remove(0)
+}
+
+/// "Bought three times in five minutes", changed.
+pub(super) fn behavioural(more: Value) -> Value {
+    let mut leaf = json!({
+        "type": "behavioral", "key": "buy", "event_type": "events",
+        "value": "performed_event_multiple", "operator": "gte", "operator_value": 3,
+        "time_value": 5, "time_interval": "minute",
+    });
+    for (key, value) in more.as_object().expect("an object") {
+        leaf[key] = value.clone();
+    }
+    leaf
+}
+
+fn did_of(more: Value) -> Did {
+    match cohort_of(behavioural(more.clone())) {
+        Condition::Did(did) => did,
+        other => panic!("{more} is {other:?}"),
+    }
+}
+
+/// The code of the fault that stands in the condition's place.
+fn code_of(leaf: Value) -> &'static str {
+    let cohort = json!({"type": "AND", "values": [leaf]});
+    let compiled = body(json!({"flags": [], "cohorts": {"1": cohort}}));
+    match &the_project(&compiled).cohorts[0].members {
+        Condition::Fault(fault) => fault.code,
+        Condition::All(members) => match members.as_slice() {
+            [Condition::Fault(fault)] => fault.code,
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn behavioural_leaves_become_counts() {
+    let plain = did_of(json!({}));
+    let of = |comparison, n, within_ms| Did {
+        comparison,
+        n,
+        within_ms,
+        ..plain
+    };
+    let five = 5 * MINUTE_MS;
+    assert_eq!(plain, of(Comparison::AtLeast, 3, five));
+    let rows = [
+        (
+            json!({"value": "performed_event"}),
+            of(Comparison::AtLeast, 1, five),
+        ),
+        (json!({"operator": "gt"}), of(Comparison::Greater, 3, five)),
+        (json!({"operator": "lte"}), of(Comparison::AtMost, 3, five)),
+        (json!({"operator": "lt"}), of(Comparison::Less, 3, five)),
+        (json!({"operator": "exact"}), of(Comparison::Equal, 3, five)),
+        (json!({"operator": "about"}), of(Comparison::Equal, 3, five)),
+        (json!({"operator": null}), of(Comparison::Equal, 3, five)),
+        (
+            json!({"operator_value": -4}),
+            of(Comparison::AtLeast, 0, five),
+        ),
+        (
+            json!({"operator_value": "7"}),
+            of(Comparison::AtLeast, 7, five),
+        ),
+        (
+            json!({"time_interval": "second"}),
+            of(Comparison::AtLeast, 3, 5_000),
+        ),
+        (
+            json!({"time_interval": "month"}),
+            of(Comparison::AtLeast, 3, 150 * DAY_MS),
+        ),
+        (
+            json!({"time_value": 1, "time_interval": "year"}),
+            of(Comparison::AtLeast, 3, 365 * DAY_MS),
+        ),
+        (
+            json!({"explicit_datetime": "-2h"}),
+            of(Comparison::AtLeast, 3, 2 * HOUR_MS),
+        ),
+        (
+            json!({"explicit_datetime": "-5M"}),
+            of(Comparison::AtLeast, 3, five),
+        ),
+        (
+            json!({"explicit_datetime": "-5m"}),
+            of(Comparison::AtLeast, 3, 150 * DAY_MS),
+        ),
+    ];
+    for (more, expected) in rows {
+        assert_eq!(did_of(more.clone()), expected, "{more}");
+    }
+}
+
+#[test]
+fn event_filters_feed_the_matcher() {
+    let leaf = behavioural(json!({"event_filters": [
+        {"key": "price", "type": "event", "operator": "gt", "value": "50"},
+    ]}));
+    let cohort = json!({"properties": {"type": "OR", "values": [
+        {"type": "property", "values": [leaf]},
+    ]}});
+    let compiled = body(json!({"flags": [], "cohorts": {"1": {"id": 1, "filters": cohort}}}));
+    let matcher = &the_project(&compiled).matchers[0];
+    assert_eq!((matcher.event.as_str(), matcher.k), ("buy", 3));
+    assert!(matcher.filters[0].matches(Some(&json!(51))));
+    assert!(!matcher.filters[0].matches(None));
+}
+
+#[test]
+fn negation_is_posthogs() {
+    let refer = |more: Value| {
+        let mut leaf = json!({"key": "id", "type": "cohort", "value": 2});
+        for (key, value) in more.as_object().expect("an object") {
+            leaf[key] = value.clone();
+        }
+        leaf
+    };
+    // Each row: a leaf, then how it reads under AND and under OR.
+    let rows = [
+        (refer(json!({})), "in", "in"),
+        (refer(json!({"operator": "not_in"})), "out", "out"),
+        (refer(json!({"negation": true})), "out", "in"),
+        (
+            refer(json!({"operator": "not_in", "negation": true})),
+            "not out",
+            "out",
+        ),
+        (refer(json!({"operator": "exact"})), "nobody", "nobody"),
+        (behavioural(json!({"negation": true})), "did not", "did not"),
+    ];
+    for (leaf, under_and, under_or) in rows {
+        for (kind, expected) in [("AND", under_and), ("OR", under_or)] {
+            let compiled = body(json!({"flags": [], "cohorts": {
+                "1": {"type": kind, "values": [leaf]}, "2": {"type": "AND", "values": []},
+            }}));
+            let shop = the_project(&compiled);
+            let one = shop
+                .cohorts
+                .iter()
+                .find(|cohort| cohort.key == "1")
+                .expect("cohort 1");
+            let (Condition::All(inner) | Condition::Any(inner)) = &one.members else {
+                panic!()
+            };
+            assert_eq!(read_aloud(&inner[0]), expected, "{kind} {leaf}");
+        }
+    }
+}
+
+fn read_aloud(condition: &Condition) -> &'static str {
+    match condition {
+        Condition::Cohort(0) => "in",
+        Condition::Not(inner) => match (&**inner, read_aloud(inner)) {
+            (_, "in") => "out",
+            (_, "out") => "not out",
+            (Condition::Did(_), _) => "did not",
+            _ => "?",
+        },
+        Condition::Any(inner) if inner.is_empty() => "nobody",
+        _ => "?",
+    }
+}
+
+#[test]
+fn a_negated_filter_that_cannot_be_evaluated_matches_nobody() {
+    let leaf =
+        json!({"key": "age", "type": "person", "operator": "gt", "value": 5, "negation": true});
+    let Condition::Person(filter) = cohort_of(leaf) else {
+        panic!()
+    };
+    assert!(filter.matches(Some(&json!(4))) && filter.matches(None));
+    assert!(!filter.matches(Some(&json!(6))) && !filter.matches(Some(&json!("six"))));
+}
+
+#[test]
+fn what_cannot_be_done_is_a_fault_in_its_place() {
+    let unreadable = "cohort_filters_parsing_error";
+    let rows = [
+        (
+            behavioural(json!({"value": "performed_event_sequence"})),
+            "not_supported",
+        ),
+        (
+            behavioural(json!({"event_type": "actions", "key": 12})),
+            "not_supported",
+        ),
+        (
+            behavioural(json!({"explicit_datetime": "2026-01-01"})),
+            "not_supported",
+        ),
+        (
+            behavioural(json!({"explicit_datetime_to": "-1d"})),
+            "not_supported",
+        ),
+        (
+            behavioural(json!({"time_value": 900, "time_interval": "day"})),
+            "not_supported",
+        ),
+        (
+            behavioural(json!({"operator_value": 2000})),
+            "not_supported",
+        ),
+        (behavioural(json!({"operator_value": "often"})), unreadable),
+        (behavioural(json!({"time_value": null})), unreadable),
+        (
+            behavioural(json!({"time_interval": "fortnight"})),
+            unreadable,
+        ),
+        (behavioural(json!({"value": "vanished"})), unreadable),
+        (behavioural(json!({"key": null})), unreadable),
+        (
+            json!({"key": "x", "type": "person", "operator": "resembles", "value": 1}),
+            unreadable,
+        ),
+        (
+            json!({"key": "id", "type": "cohort", "value": "vip"}),
+            unreadable,
+        ),
+        (
+            json!({"key": "f", "type": "flag", "value": true}),
+            "not_supported",
+        ),
+        (
+            json!({"key": "id", "type": "cohort", "value": 404}),
+            "dependency_not_found_cohort",
+        ),
+        (
+            json!({"key": "id", "type": "cohort", "value": 1}),
+            "dependency_cycle_cohort",
+        ),
+    ];
+    for (leaf, code) in rows {
+        assert_eq!(code_of(leaf.clone()), code, "{leaf}");
+    }
+}
