@@ -55,9 +55,7 @@ impl Broker {
     /// that run at a time.
     pub fn shared() -> Arc<Broker> {
         static SHARED: Mutex<Weak<Broker>> = Mutex::new(Weak::new());
-        let mut shared = SHARED
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut shared = SHARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(broker) = shared.upgrade() {
             return broker;
         }
@@ -69,10 +67,7 @@ impl Broker {
 
     /// A broker that has its address and isn't there yet.
     pub fn prepare() -> Broker {
-        let home = tempfile::Builder::new()
-            .prefix("kafka")
-            .tempdir()
-            .expect("a temporary folder");
+        let home = tempfile::Builder::new().prefix("kafka").tempdir().expect("a temporary folder");
         let (port, controller) = (free_port(), free_port());
         let settings = settings(port, controller, &home.path().join("log"));
         fs::write(home.path().join("server.properties"), settings).expect("settings are written");
@@ -101,20 +96,13 @@ impl Broker {
     pub fn start(&self) {
         let mut child = self.child();
         assert!(child.is_none(), "it is running already");
-        *child = Some(
-            self.java(&["kafka.Kafka", "server.properties"])
-                .spawn()
-                .expect("java runs"),
-        );
+        *child = Some(self.java(&["kafka.Kafka", "server.properties"]).spawn().expect("java runs"));
         let asking: FutureProducer = self.client().create().expect("a client");
         eventually("Kafka is up", UP_WITHIN, || {
             let child = child.as_mut().expect("just started");
             let ended = child.try_wait().expect("the child can be asked");
             assert!(ended.is_none(), "Kafka ended by itself: {}", self.output());
-            asking
-                .client()
-                .fetch_metadata(None, Duration::from_secs(2))
-                .ok()
+            asking.client().fetch_metadata(None, Duration::from_secs(2)).ok()
         });
     }
 
@@ -138,15 +126,9 @@ impl Broker {
         let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         let admin = self.admin();
         let created = wait(admin.create_topics([&topic], &admin_options()));
-        created.expect("the topic is created")[0]
-            .as_ref()
-            .expect("the topic is created");
+        created.expect("the topic is created")[0].as_ref().expect("the topic is created");
         let producer = self.client().create().expect("a producer");
-        Topic {
-            name: name.to_owned(),
-            brokers: self.address(),
-            producer,
-        }
+        Topic { name: name.to_owned(), brokers: self.address(), producer }
     }
 
     /// Lets a topic grow to so many partitions.
@@ -154,18 +136,14 @@ impl Broker {
         let admin = self.admin();
         let grown = NewPartitions::new(&topic.name, partitions);
         let grown = wait(admin.create_partitions([&grown], &admin_options()));
-        grown.expect("partitions are added")[0]
-            .as_ref()
-            .expect("partitions are added");
+        grown.expect("partitions are added")[0].as_ref().expect("partitions are added");
     }
 
     /// Cuts off what a partition has before its end.
     pub fn truncate(&self, topic: &Topic, partition: i32) {
         let admin = self.admin();
         let mut before = TopicPartitionList::new();
-        before
-            .add_partition_offset(&topic.name, partition, Offset::End)
-            .expect("an offset");
+        before.add_partition_offset(&topic.name, partition, Offset::End).expect("an offset");
         wait(admin.delete_records(&before, &admin_options())).expect("records are deleted");
     }
 
@@ -175,37 +153,21 @@ impl Broker {
 
     fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
-        config
-            .set("bootstrap.servers", self.address())
-            .set("acks", "all")
-            .set("linger.ms", "0");
+        config.set("bootstrap.servers", self.address()).set("acks", "all").set("linger.ms", "0");
         config
     }
 
     fn java(&self, arguments: &[&str]) -> Command {
-        let output = File::options()
-            .create(true)
-            .append(true)
-            .open(self.home.path().join("output"));
+        let output =
+            File::options().create(true).append(true).open(self.home.path().join("output"));
         let mut command = Command::new("java");
         command
-            .args([
-                "-Xmx512m",
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-            ])
+            .args(["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"])
             .arg(tools::kafka_jars().join("*"))
             .args(arguments)
             .current_dir(self.home.path())
             .stdin(Stdio::null())
-            .stdout(
-                output
-                    .as_ref()
-                    .expect("a log file")
-                    .try_clone()
-                    .expect("a second handle"),
-            )
+            .stdout(output.as_ref().expect("a log file").try_clone().expect("a second handle"))
             .stderr(output.expect("a log file"));
         command
     }
@@ -215,9 +177,7 @@ impl Broker {
     }
 
     fn child(&self) -> std::sync::MutexGuard<'_, Option<Child>> {
-        self.child
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.child.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -264,9 +224,7 @@ impl Topic {
             headers: None,
         };
         let delivered = wait(self.producer.send(record, ANSWERED_WITHIN));
-        delivered
-            .map_err(|(error, _)| error)
-            .expect("the record is delivered");
+        delivered.map_err(|(error, _)| error).expect("the record is delivered");
     }
 
     /// Another writer, whose records count once their transaction is committed.
@@ -276,32 +234,20 @@ impl Topic {
             .set("bootstrap.servers", &self.brokers)
             .set("transactional.id", format!("{}-writer", self.name));
         let producer: FutureProducer = config.create().expect("a producer");
-        producer
-            .init_transactions(ANSWERED_WITHIN)
-            .expect("transactions are possible");
-        Topic {
-            name: self.name.clone(),
-            brokers: self.brokers.clone(),
-            producer,
-        }
+        producer.init_transactions(ANSWERED_WITHIN).expect("transactions are possible");
+        Topic { name: self.name.clone(), brokers: self.brokers.clone(), producer }
     }
 
     pub fn begin(&self) {
-        self.producer
-            .begin_transaction()
-            .expect("a transaction begins");
+        self.producer.begin_transaction().expect("a transaction begins");
     }
 
     pub fn commit(&self) {
-        self.producer
-            .commit_transaction(ANSWERED_WITHIN)
-            .expect("it is committed");
+        self.producer.commit_transaction(ANSWERED_WITHIN).expect("it is committed");
     }
 
     pub fn abort(&self) {
-        self.producer
-            .abort_transaction(ANSWERED_WITHIN)
-            .expect("it is aborted");
+        self.producer.abort_transaction(ANSWERED_WITHIN).expect("it is aborted");
     }
 }
 
@@ -335,8 +281,6 @@ fn admin_options() -> AdminOptions {
 
 /// Kafka's client is asynchronous, tests aren't.
 fn wait<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(future)
 }

@@ -51,11 +51,7 @@ impl Client {
             .proxy(None)
             .build();
         let base = format!("http://127.0.0.1:{port}");
-        Client {
-            agent: config.new_agent(),
-            base,
-            token: token.to_owned(),
-        }
+        Client { agent: config.new_agent(), base, token: token.to_owned() }
     }
 
     /// The address that an SDK is given.
@@ -67,11 +63,7 @@ impl Client {
     /// Nobody answered.
     pub fn try_post(&self, path: &str, body: &[u8]) -> Result<Answer, ureq::Error> {
         let request = self.agent.post(format!("{}{path}", self.base));
-        answer(
-            request
-                .header("content-type", "application/json")
-                .send(body)?,
-        )
+        answer(request.header("content-type", "application/json").send(body)?)
     }
 
     /// # Errors
@@ -121,18 +113,13 @@ impl Client {
 
     /// The sum over a metric's lines that contain all of `labels`; 0 where there are none.
     pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
-        let text = self
-            .try_get("/metrics")
-            .expect("the metrics are served")
-            .body;
+        let text = self.try_get("/metrics").expect("the metrics are served").body;
         let lines = text.lines().filter(|line| {
             let rest = line.strip_prefix(name);
             rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
                 && labels.iter().all(|label| line.contains(label))
         });
-        lines
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-            .sum()
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 }
 
@@ -153,18 +140,9 @@ impl Flags {
             return Said::Nothing;
         };
         if flag["failed"] == json!(true) {
-            return Said::Failed(
-                flag["reason"]["code"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned(),
-            );
+            return Said::Failed(flag["reason"]["code"].as_str().unwrap_or_default().to_owned());
         }
-        if flag["enabled"] == json!(true) {
-            Said::Yes
-        } else {
-            Said::No
-        }
+        if flag["enabled"] == json!(true) { Said::Yes } else { Said::No }
     }
 
     /// Yes or no; anything else fails the test.
@@ -186,9 +164,5 @@ impl Answer {
 
 fn answer(mut response: ureq::http::Response<ureq::Body>) -> Result<Answer, ureq::Error> {
     let body = response.body_mut().read_to_string()?;
-    Ok(Answer {
-        status: response.status().as_u16(),
-        headers: response.headers().clone(),
-        body,
-    })
+    Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), body })
 }

@@ -33,10 +33,7 @@ fn the_schema_accepts_what_a_producer_may_write() {
         without.as_object_mut().expect("an object").remove(optional);
         vectors.push(without);
     }
-    for timestamp in [
-        json!(1_790_000_000_000_i64),
-        json!("2026-11-21T05:42:32+01:00"),
-    ] {
+    for timestamp in [json!(1_790_000_000_000_i64), json!("2026-11-21T05:42:32+01:00")] {
         let mut other = full.clone();
         other["timestamp"] = timestamp;
         vectors.push(other);
@@ -45,11 +42,7 @@ fn the_schema_accepts_what_a_producer_may_write() {
     more["an_unknown_field"] = json!(1);
     vectors.push(more);
     for vector in vectors {
-        assert_eq!(
-            complaints(&schema, &vector),
-            Vec::<String>::new(),
-            "{vector}"
-        );
+        assert_eq!(complaints(&schema, &vector), Vec::<String>::new(), "{vector}");
     }
 }
 
@@ -79,13 +72,7 @@ fn captured_events_are_written_as_the_schema_says() {
     let (topic, mut dice) = (broker.topic(3), Dice::new(80));
     let server = Setup::kafka(&topic.brokers, &topic.name).start();
     let mut events = adds("ann", 3, now_ms(), &mut dice);
-    events.push(sets(
-        "$set",
-        "ben:with \"quotes\"",
-        json!({"plan": "pro"}),
-        0,
-        &mut dice,
-    ));
+    events.push(sets("$set", "ben:with \"quotes\"", json!({"plan": "pro"}), 0, &mut dice));
     events.extend(adds(&"x".repeat(300), 1, now_ms(), &mut dice));
     server.client.capture(&events);
     let single = json!({ "api_key": TOKEN, "event": "purchase", "distinct_id": 42 });
@@ -98,23 +85,16 @@ fn captured_events_are_written_as_the_schema_says() {
             serde_json::from_slice(record.payload().expect("no tombstone")).expect("JSON");
         assert_eq!(complaints(&schema, &value), Vec::<String>::new(), "{value}");
         let key = String::from_utf8_lossy(record.key().expect("a key"));
-        let person = value["distinct_id"]
-            .as_str()
-            .expect("text, whatever was sent");
+        let person = value["distinct_id"].as_str().expect("text, whatever was sent");
         assert_eq!(key, format!("{TOKEN}:{person}"));
         assert!(person.chars().count() <= 200);
         assert_eq!(value["token"], json!(TOKEN));
         assert!(value["uuid"].is_string(), "whoever sent none gets one");
     }
-    let of_ann = records
-        .iter()
-        .filter(|record| record.key() == Some(b"phc_test:ann"));
+    let of_ann = records.iter().filter(|record| record.key() == Some(b"phc_test:ann"));
     let partitions: Vec<i32> = of_ann.map(Message::partition).collect();
     assert_eq!(partitions.len(), 3);
-    assert!(
-        partitions.windows(2).all(|pair| pair[0] == pair[1]),
-        "one person, one partition"
-    );
+    assert!(partitions.windows(2).all(|pair| pair[0] == pair[1]), "one person, one partition");
 }
 
 /// What editors complete definitions with accepts the shop of the tests and that of the demo.
@@ -182,23 +162,17 @@ fn read_schema(name: &str) -> Value {
 }
 
 fn complaints(schema: &Validator, value: &Value) -> Vec<String> {
-    schema
-        .iter_errors(value)
-        .map(|error| error.to_string())
-        .collect()
+    schema.iter_errors(value).map(|error| error.to_string()).collect()
 }
 
 /// Reads so many records from the beginning of a topic.
 fn records(topic: &Topic, partitions: i32, count: usize) -> Vec<OwnedMessage> {
     let mut config = ClientConfig::new();
-    config
-        .set("bootstrap.servers", &topic.brokers)
-        .set("group.id", "conformance");
+    config.set("bootstrap.servers", &topic.brokers).set("group.id", "conformance");
     let consumer: BaseConsumer = config.create().expect("a consumer");
     let mut from = TopicPartitionList::new();
     for partition in 0..partitions {
-        from.add_partition_offset(&topic.name, partition, Offset::Beginning)
-            .expect("an offset");
+        from.add_partition_offset(&topic.name, partition, Offset::Beginning).expect("an offset");
     }
     consumer.assign(&from).expect("an assignment");
     let mut records = Vec::new();

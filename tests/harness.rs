@@ -39,16 +39,9 @@ pub struct Server {
 impl Setup {
     /// A node with a log of its own and the shop's definitions.
     pub fn embedded() -> Self {
-        let setup = Setup {
-            settings: BTreeMap::new(),
-            definitions: Vec::new(),
-        };
-        let setup = setup
-            .set("SLUICE_LOG", "embedded")
-            .set("SLUICE_CHECKPOINT_INTERVAL_MS", "250");
-        shop::DEFINITIONS
-            .iter()
-            .fold(setup, |setup, (path, yaml)| setup.define(path, yaml))
+        let setup = Setup { settings: BTreeMap::new(), definitions: Vec::new() };
+        let setup = setup.set("SLUICE_LOG", "embedded").set("SLUICE_CHECKPOINT_INTERVAL_MS", "250");
+        shop::DEFINITIONS.iter().fold(setup, |setup, (path, yaml)| setup.define(path, yaml))
     }
 
     /// A node that follows a topic.
@@ -85,13 +78,7 @@ impl Setup {
         let home = home.expect("a temporary folder");
         let port = free_port();
         let client = Client::new(port, shop::TOKEN);
-        let mut server = Server {
-            home,
-            settings: self.settings,
-            child: None,
-            port,
-            client,
-        };
+        let mut server = Server { home, settings: self.settings, child: None, port, client };
         for (path, yaml) in &self.definitions {
             server.define(path, yaml);
         }
@@ -130,10 +117,7 @@ impl Server {
     /// Starts the node again, and waits until it listens.
     pub fn launch(&mut self) {
         assert!(self.child.is_none(), "it is running already");
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.log_path());
+        let log = File::options().create(true).append(true).open(self.log_path());
         let log = log.expect("a log file");
         let mut command = bare(&tools::sluice());
         command
@@ -164,15 +148,11 @@ impl Server {
     }
 
     pub fn is_ready(&self) -> bool {
-        self.client
-            .try_get("/health/ready")
-            .is_ok_and(|answer| answer.status == 200)
+        self.client.try_get("/health/ready").is_ok_and(|answer| answer.status == 200)
     }
 
     pub fn wait_ready(&self) {
-        eventually("the node is ready", READY_WITHIN, || {
-            self.is_ready().then_some(())
-        });
+        eventually("the node is ready", READY_WITHIN, || self.is_ready().then_some(()));
     }
 
     /// `kill -9`.
@@ -186,13 +166,8 @@ impl Server {
     pub fn stop(&mut self) -> ExitStatus {
         let child = self.child.as_mut().expect("it is running");
         // The shell's own kill: a bare machine has no other.
-        let sent = Command::new("sh")
-            .args(["-c", &format!("kill -TERM {}", child.id())])
-            .status();
-        assert!(
-            sent.is_ok_and(|status| status.success()),
-            "the signal was not sent"
-        );
+        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the signal was not sent");
         let ended = eventually("the node stops", STOPPED_WITHIN, || {
             child.try_wait().expect("the child can be asked")
         });
@@ -230,11 +205,7 @@ impl Drop for Server {
             let log = self.log();
             let lines: Vec<&str> = log.lines().collect();
             let shown = &lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..];
-            eprintln!(
-                "--- the node's output, {} lines\n{}\n---",
-                lines.len(),
-                shown.join("\n")
-            );
+            eprintln!("--- the node's output, {} lines\n{}\n---", lines.len(), shown.join("\n"));
         }
     }
 }
@@ -261,16 +232,10 @@ pub fn seed() -> u64 {
 
 /// Runs `sluice check` on a folder. Returns whether it was content, and what it said.
 pub fn check(definitions: &Path) -> (bool, String) {
-    let output = bare(&tools::sluice())
-        .arg("check")
-        .arg(definitions)
-        .output();
+    let output = bare(&tools::sluice()).arg("check").arg(definitions).output();
     let output = output.expect("the binary runs");
     let said = [output.stdout, output.stderr].concat();
-    (
-        output.status.success(),
-        String::from_utf8_lossy(&said).into_owned(),
-    )
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
 
 /// A port that nobody listens on. It lies below those that the system gives to connections, so
@@ -285,9 +250,7 @@ pub fn free_port() -> u16 {
         let place = u32::from(offset) + u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
         FIRST + (place % u32::from(COUNT)) as u16
     });
-    let found = candidates
-        .take(usize::from(COUNT))
-        .find(|port| !taken(port));
+    let found = candidates.take(usize::from(COUNT)).find(|port| !taken(port));
     found.expect("one of many ports is free")
 }
 

@@ -20,14 +20,8 @@ fn bad_input_gets_a_clear_answer() {
     for (what, path, body, fine) in strangers().into_iter().chain(unreadable()) {
         let answer = server.client.try_post(path, &body);
         let answer = answer.unwrap_or_else(|error| panic!("{what} at {path}: no answer, {error}"));
-        assert!(
-            fine.contains(&answer.status),
-            "{what} at {path}: {answer:?}"
-        );
-        assert!(
-            answer.status < 400 || !answer.body.is_empty(),
-            "{what}: no word of what is wrong"
-        );
+        assert!(fine.contains(&answer.status), "{what} at {path}: {answer:?}");
+        assert!(answer.status < 400 || !answer.body.is_empty(), "{what}: no word of what is wrong");
     }
     // The node is as it was.
     server.client.capture(&adds("ann", 3, now_ms(), &mut dice));
@@ -43,11 +37,7 @@ fn a_body_of_50_megabytes_is_refused() {
         let mut body = br#"{"api_key":"phc_test","distinct_id":"ann","event":"e","pad":""#.to_vec();
         body.resize(50 << 20, b'x');
         body.extend_from_slice(br#""}"#);
-        assert_eq!(
-            send_past_refusal(&server.client, path, &body),
-            413,
-            "at {path}"
-        );
+        assert_eq!(send_past_refusal(&server.client, path, &body), 413, "at {path}");
     }
     server.client.capture(&adds("ann", 3, now_ms(), &mut dice));
     assert!(server.client.flags("ann").on("offer"));
@@ -58,10 +48,8 @@ fn a_body_of_50_megabytes_is_refused() {
 #[test]
 fn one_bad_event_does_not_cost_the_batch() {
     let (server, mut dice) = (Setup::embedded().start(), Dice::new(22));
-    let good: Vec<Value> = adds("ann", 3, now_ms(), &mut dice)
-        .iter()
-        .map(Event::captured)
-        .collect();
+    let good: Vec<Value> =
+        adds("ann", 3, now_ms(), &mut dice).iter().map(Event::captured).collect();
     let bad = [
         json!({ "distinct_id": "ann", "properties": {} }),
         json!({ "event": 7, "distinct_id": "ann" }),
@@ -81,14 +69,9 @@ fn one_bad_event_does_not_cost_the_batch() {
             event
         }));
         let what = batch[0].to_string();
-        let answer = server
-            .client
-            .post("/batch/", &json!({ "api_key": TOKEN, "batch": batch }));
+        let answer = server.client.post("/batch/", &json!({ "api_key": TOKEN, "batch": batch }));
         assert_eq!(answer.status, 200, "with {what}: {}", answer.body);
-        assert!(
-            server.client.flags(&person).on("offer"),
-            "the good ones were lost with {what}"
-        );
+        assert!(server.client.flags(&person).on("offer"), "the good ones were lost with {what}");
     }
 }
 
@@ -96,27 +79,16 @@ fn one_bad_event_does_not_cost_the_batch() {
 fn years_that_cannot_be_are_late_or_clamped() {
     let (server, mut dice) = (Setup::embedded().start(), Dice::new(23));
     for (person, year, on) in [("ann", "0001", false), ("ben", "9999", true)] {
-        let mut events: Vec<Value> = adds(person, 3, now_ms(), &mut dice)
-            .iter()
-            .map(Event::captured)
-            .collect();
+        let mut events: Vec<Value> =
+            adds(person, 3, now_ms(), &mut dice).iter().map(Event::captured).collect();
         for event in &mut events {
             event["timestamp"] = json!(format!("{year}-06-01T12:00:00.000Z"));
         }
         let body = json!({ "api_key": TOKEN, "batch": events });
-        assert_eq!(
-            server.client.post("/batch/", &body).status,
-            200,
-            "year {year}"
-        );
+        assert_eq!(server.client.post("/batch/", &body).status, 200, "year {year}");
         assert_eq!(server.client.flags(person).on("offer"), on, "year {year}");
     }
-    assert!(
-        server
-            .client
-            .metric("sluice_events_total", &["outcome=\"late\""])
-            >= 3.0
-    );
+    assert!(server.client.metric("sluice_events_total", &["outcome=\"late\""]) >= 3.0);
 }
 
 /// Ids are cut to their first 200 characters, when sending and when asking.
@@ -133,13 +105,9 @@ fn an_id_of_a_megabyte_is_cut() {
 #[test]
 fn ten_thousand_properties_are_no_reason_to_lose_an_event() {
     let (server, mut dice) = (Setup::embedded().start(), Dice::new(25));
-    let crowded = adds("ann", 3, now_ms(), &mut dice)
-        .into_iter()
-        .map(|event| {
-            (0..10_000).fold(event, |event, number| {
-                event.with(&format!("property {number}"), number)
-            })
-        });
+    let crowded = adds("ann", 3, now_ms(), &mut dice).into_iter().map(|event| {
+        (0..10_000).fold(event, |event, number| event.with(&format!("property {number}"), number))
+    });
     server.client.capture(&crowded.collect::<Vec<_>>());
     assert!(server.client.flags("ann").on("offer"));
 }
@@ -156,40 +124,15 @@ fn strangers() -> Vec<Row> {
         let (mut single, batch) = event(token.clone());
         single["api_key"] = token.clone();
         let asked = json!({ "token": token, "distinct_id": "mallory" });
-        rows.push((
-            "a token that opens nothing",
-            "/batch/",
-            bytes(&batch),
-            &[401],
-        ));
+        rows.push(("a token that opens nothing", "/batch/", bytes(&batch), &[401]));
         rows.push(("a token that opens nothing", "/e/", bytes(&single), &[401]));
-        rows.push((
-            "a token that opens nothing",
-            "/flags/?v=2",
-            bytes(&asked),
-            &[401],
-        ));
+        rows.push(("a token that opens nothing", "/flags/?v=2", bytes(&asked), &[401]));
     }
     let (single, _) = event(json!(null));
     rows.push(("no token", "/e/", bytes(&single), &[401]));
-    rows.push((
-        "no token",
-        "/batch/",
-        bytes(&json!({ "batch": [single] })),
-        &[401],
-    ));
-    rows.push((
-        "no token",
-        "/flags/?v=2",
-        bytes(&json!({ "distinct_id": "ann" })),
-        &[401],
-    ));
-    rows.push((
-        "no distinct id",
-        "/flags/?v=2",
-        bytes(&json!({ "token": TOKEN })),
-        &[400],
-    ));
+    rows.push(("no token", "/batch/", bytes(&json!({ "batch": [single] })), &[401]));
+    rows.push(("no token", "/flags/?v=2", bytes(&json!({ "distinct_id": "ann" })), &[401]));
+    rows.push(("no distinct id", "/flags/?v=2", bytes(&json!({ "token": TOKEN })), &[400]));
 
     rows
 }
@@ -208,35 +151,15 @@ fn unreadable() -> Vec<Row> {
     let mut not_utf8 = bytes(&nul);
     not_utf8.extend_from_slice(b"\xff\xfe");
     for path in ["/batch/", "/e/", "/flags/?v=2"] {
-        rows.push((
-            "cut off",
-            path,
-            br#"{"api_key":"phc_test","#.to_vec(),
-            &[400],
-        ));
+        rows.push(("cut off", path, br#"{"api_key":"phc_test","#.to_vec(), &[400]));
         rows.push(("no JSON", path, b"<html>".to_vec(), &[400]));
         rows.push(("nothing", path, Vec::new(), &[400, 401]));
         rows.push(("NUL bytes alone", path, vec![0; 64], &[400]));
         rows.push(("a number", path, b"7".to_vec(), &[400, 401]));
-        rows.push((
-            "gzip that is none",
-            path,
-            b"\x1f\x8b\x08 not at all".to_vec(),
-            &[400],
-        ));
-        rows.push((
-            "100,000 levels",
-            path,
-            nested.clone().into_bytes(),
-            &[200, 400],
-        ));
+        rows.push(("gzip that is none", path, b"\x1f\x8b\x08 not at all".to_vec(), &[400]));
+        rows.push(("100,000 levels", path, nested.clone().into_bytes(), &[200, 400]));
         rows.push(("NUL characters", path, bytes(&nul), &[200, 400]));
-        rows.push((
-            "bytes that are no UTF-8",
-            path,
-            not_utf8.clone(),
-            &[200, 400],
-        ));
+        rows.push(("bytes that are no UTF-8", path, not_utf8.clone(), &[200, 400]));
     }
     let wrong = json!({ "token": TOKEN, "distinct_id": { "a": 1 }, "groups": 3 });
     rows.push(("wrong types", "/flags/?v=2", bytes(&wrong), &[200, 400]));
@@ -252,10 +175,7 @@ fn bytes(value: &Value) -> Vec<u8> {
 fn send_past_refusal(client: &Client, path: &str, body: &[u8]) -> u16 {
     use std::io::{Read, Write};
 
-    let address = client
-        .base()
-        .strip_prefix("http://")
-        .expect("an http address");
+    let address = client.base().strip_prefix("http://").expect("an http address");
     let mut stream = std::net::TcpStream::connect(address).expect("it listens");
     let patience = Some(std::time::Duration::from_secs(30));
     stream.set_read_timeout(patience).expect("a timeout");
@@ -266,14 +186,10 @@ fn send_past_refusal(client: &Client, path: &str, body: &[u8]) -> u16 {
         body.len()
     );
     // A refusal may close the connection while the body is on its way.
-    let _ = stream
-        .write_all(head.as_bytes())
-        .and_then(|()| stream.write_all(body));
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
     let mut start = Vec::new();
     let read = stream.take(12).read_to_end(&mut start);
     let start = String::from_utf8_lossy(&start);
-    let status = start
-        .strip_prefix("HTTP/1.1 ")
-        .and_then(|status| status.parse().ok());
+    let status = start.strip_prefix("HTTP/1.1 ").and_then(|status| status.parse().ok());
     status.unwrap_or_else(|| panic!("no status at {path}: {read:?}, {start:?}"))
 }

@@ -22,10 +22,7 @@ fn events_produced_to_the_topic_are_seen() {
     let (topic, mut dice) = (broker.topic(4), Dice::new(40));
     topic.produce(&adds("ann", 3, now_ms(), &mut dice));
     let server = Setup::kafka(&topic.brokers, &topic.name).start();
-    assert!(
-        server.client.flags("ann").on("offer"),
-        "what was there before is read before ready"
-    );
+    assert!(server.client.flags("ann").on("offer"), "what was there before is read before ready");
     topic.produce(&adds("ben", 3, now_ms(), &mut dice));
     wait_for(&server, "ben", "offer", &Said::Yes);
     topic.produce(&[purchase("ben", now_ms(), &mut dice)]);
@@ -51,20 +48,14 @@ fn one_person_in_several_partitions_is_one_person() {
     let (topic, mut dice) = (broker.topic(4), Dice::new(42));
     let server = Setup::kafka(&topic.brokers, &topic.name).start();
     for (partition, event) in (0..).zip(adds("ann", 3, now_ms(), &mut dice)) {
-        topic.put_json(
-            partition,
-            &format!("session-{partition}"),
-            &event.record(TOKEN),
-        );
+        topic.put_json(partition, &format!("session-{partition}"), &event.record(TOKEN));
     }
     wait_for(&server, "ann", "offer", &Said::Yes);
 
     // Copies of one event in two partitions are one event.
     let twice = &adds("ben", 2, now_ms(), &mut dice);
     for partition in 0..4 {
-        twice
-            .iter()
-            .for_each(|event| topic.put_json(partition, "any", &event.record(TOKEN)));
+        twice.iter().for_each(|event| topic.put_json(partition, "any", &event.record(TOKEN)));
     }
     // What follows them in each partition tells that they were read.
     for partition in 0..4 {
@@ -148,29 +139,15 @@ fn garbage_and_tombstones_are_skipped_and_counted() {
     ];
     for value in &garbage {
         let key = Some("any");
-        topic.put(&Produced {
-            key,
-            value: value.as_deref(),
-            ..Produced::default()
-        });
+        topic.put(&Produced { key, value: value.as_deref(), ..Produced::default() });
     }
     topic.produce(&adds("ann", 3, now_ms(), &mut dice));
     wait_for(&server, "ann", "offer", &Said::Yes);
 
-    assert_eq!(
-        counted() - before,
-        garbage.len() as f64 + 3.0,
-        "each record is counted once"
-    );
-    let metrics = server
-        .client
-        .try_get("/metrics")
-        .expect("the metrics are served")
-        .body;
-    let outcomes: Vec<&str> = metrics
-        .lines()
-        .filter(|line| line.starts_with("sluice_events_total{"))
-        .collect();
+    assert_eq!(counted() - before, garbage.len() as f64 + 3.0, "each record is counted once");
+    let metrics = server.client.try_get("/metrics").expect("the metrics are served").body;
+    let outcomes: Vec<&str> =
+        metrics.lines().filter(|line| line.starts_with("sluice_events_total{")).collect();
     let skipped = outcomes.iter().filter(|line| !line.ends_with(" 0")).count();
     assert!(skipped >= 4, "skips are told apart: {outcomes:#?}");
     assert!(server.is_ready() && !server.log().contains("panicked"));
@@ -206,10 +183,7 @@ fn a_truncated_log_restarts_coverage() {
     let mut server = Setup::kafka(&topic.brokers, &topic.name).start();
     topic.produce(&adds("ann", 3, now_ms(), &mut dice));
     wait_for(&server, "ann", "many-adds", &Said::Yes);
-    assert!(
-        server.client.flags("ben").on("quiet"),
-        "with the whole log, absence is certain"
-    );
+    assert!(server.client.flags("ben").on("quiet"), "with the whole log, absence is certain");
     server.stop();
 
     topic.produce(&adds("ben", 3, now_ms(), &mut dice));
@@ -221,10 +195,7 @@ fn a_truncated_log_restarts_coverage() {
     let ann = server.client.flags("ann");
     let cleo = server.client.flags("cleo");
     let ben = server.client.flags("ben");
-    assert!(
-        ann.on("many-adds") && cleo.on("many-adds"),
-        "enough was seen"
-    );
+    assert!(ann.on("many-adds") && cleo.on("many-adds"), "enough was seen");
     let unknown = Said::Failed("coverage_incomplete".to_owned());
     assert_eq!(ben.said("many-adds"), unknown, "three adds were lost");
     assert_eq!(cleo.said("offer"), unknown, "a purchase may have been");
@@ -236,9 +207,7 @@ fn a_truncated_log_restarts_coverage() {
 
 /// Asks until the answer is the one that is wanted.
 pub fn wait_for(server: &Server, person: &str, flag: &str, wanted: &Said) {
-    eventually(
-        &format!("{flag} of {person} is {wanted:?}"),
-        SEEN_WITHIN,
-        || (server.client.flags(person).said(flag) == *wanted).then_some(()),
-    );
+    eventually(&format!("{flag} of {person} is {wanted:?}"), SEEN_WITHIN, || {
+        (server.client.flags(person).said(flag) == *wanted).then_some(())
+    });
 }

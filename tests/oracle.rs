@@ -48,18 +48,12 @@ impl Oracle {
 
     fn add(&mut self, mut event: Event, record_ms: i64, certain: bool) {
         event.time_ms = event.time_ms.min(record_ms + SKEW_MS);
-        self.events
-            .entry(event.person.clone())
-            .or_default()
-            .push(Seen { event, certain });
+        self.events.entry(event.person.clone()).or_default().push(Seen { event, certain });
     }
 
     pub fn verdict(&self, person: &str, rule: &Rule, now_ms: i64) -> Verdict {
         let each = |rules: &[Rule]| -> Vec<Verdict> {
-            rules
-                .iter()
-                .map(|rule| self.verdict(person, rule, now_ms))
-                .collect()
+            rules.iter().map(|rule| self.verdict(person, rule, now_ms)).collect()
         };
         match rule {
             Rule::All(rules) => all(&each(rules)),
@@ -70,9 +64,8 @@ impl Oracle {
             Rule::Not(rule) => not(self.verdict(person, rule, now_ms)),
             Rule::Did(did) => {
                 let (least, most) = self.count(person, did, now_ms);
-                let answers: Vec<bool> = (least..=most)
-                    .map(|count| compare(count, did.comparison, did.n))
-                    .collect();
+                let answers: Vec<bool> =
+                    (least..=most).map(|count| compare(count, did.comparison, did.n)).collect();
                 match (answers.contains(&true), answers.contains(&false)) {
                     (true, false) => Verdict::True,
                     (false, true) => Verdict::False,
@@ -94,16 +87,9 @@ impl Oracle {
             .values()
             .filter(|seen| seen.event.name == did.event)
             .filter(|seen| seen.event.time_ms > now_ms - did.within_ms)
-            .filter(|seen| {
-                did.filters
-                    .iter()
-                    .all(|(key, wanted)| has(&seen.event, key, wanted))
-            })
+            .filter(|seen| did.filters.iter().all(|(key, wanted)| has(&seen.event, key, wanted)))
             .collect();
-        (
-            counted.iter().filter(|seen| seen.certain).count(),
-            counted.len(),
-        )
+        (counted.iter().filter(|seen| seen.certain).count(), counted.len())
     }
 }
 

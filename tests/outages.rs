@@ -20,11 +20,7 @@ fn serve_starts_without_a_broker_and_recovers() {
     assert!(!server.is_ready());
     let events = adds("ann", 3, now_ms(), &mut dice);
     let refused = server.client.offer(&events);
-    assert_eq!(
-        refused.status, 503,
-        "nothing is lost if it is sent again: {}",
-        refused.body
-    );
+    assert_eq!(refused.status, 503, "nothing is lost if it is sent again: {}", refused.body);
     let said = server.client.flags("ann").said("offer");
     assert!(matches!(said, Said::Failed(_)), "nobody can know: {said:?}");
 
@@ -72,13 +68,8 @@ fn checks_go_on_while_the_broker_is_away() {
     server.launch();
     assert!(!server.is_ready());
     let said = server.client.flags("ann").said("many-adds");
-    assert!(
-        matches!(said, Said::Failed(_) | Said::Yes),
-        "never silently false: {said:?}"
-    );
+    assert!(matches!(said, Said::Failed(_) | Said::Yes), "never silently false: {said:?}");
     broker.start();
-    eventually("the node is ready", NOTICED_WITHIN, || {
-        server.is_ready().then_some(())
-    });
+    eventually("the node is ready", NOTICED_WITHIN, || server.is_ready().then_some(()));
     assert!(server.client.flags("ben").on("many-adds"));
 }

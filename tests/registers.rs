@@ -56,11 +56,7 @@ fn writes() -> impl Strategy<Value = Vec<Write>> {
 
 fn write_all(record: &mut Record, writes: &[Write]) {
     for (key, kind, ms, id, value) in writes {
-        let value = if *kind == Kind::Unset {
-            String::new()
-        } else {
-            value.to_string()
-        };
+        let value = if *kind == Kind::Unset { String::new() } else { value.to_string() };
         record.write(&Register {
             key: format!("key {key}").into(),
             kind: *kind,
@@ -75,13 +71,8 @@ fn resolved_slowly(writes: &[Write]) -> Vec<(String, String)> {
     let value = |write: &Write| write.4.to_string();
     let of = |key: u8| {
         let mine = writes.iter().filter(move |write| write.0 == key);
-        let newest = mine
-            .clone()
-            .filter(|write| write.1 != Kind::SetOnce)
-            .max_by_key(stamp);
-        let once = mine
-            .filter(|write| write.1 == Kind::SetOnce)
-            .min_by_key(stamp);
+        let newest = mine.clone().filter(|write| write.1 != Kind::SetOnce).max_by_key(stamp);
+        let once = mine.filter(|write| write.1 == Kind::SetOnce).min_by_key(stamp);
         match (newest, once) {
             (Some(set), _) if set.1 == Kind::Set => Some(value(set)),
             (Some(unset), Some(once)) if stamp(&once) > stamp(&unset) => Some(value(once)),
@@ -89,7 +80,5 @@ fn resolved_slowly(writes: &[Write]) -> Vec<(String, String)> {
             _ => None,
         }
     };
-    (0u8..4)
-        .filter_map(|key| Some((format!("key {key}"), of(key)?)))
-        .collect()
+    (0u8..4).filter_map(|key| Some((format!("key {key}"), of(key)?))).collect()
 }

@@ -72,14 +72,7 @@ impl Crashes {
         let seed = seed();
         println!("TEST_SEED={seed}");
         let (oracle, dice) = (Oracle::default(), Dice::new(seed));
-        Crashes {
-            server,
-            rules,
-            seen_within,
-            oracle,
-            dice,
-            seed,
-        }
+        Crashes { server, rules, seen_within, oracle, dice, seed }
     }
 
     fn run(mut self, rounds: u64) {
@@ -122,22 +115,12 @@ impl Crashes {
         let (acknowledged, unanswered): (Vec<_>, Vec<_>) =
             batches.into_iter().partition(|batch| batch.acknowledged);
         for batch in &acknowledged {
-            batch
-                .events
-                .iter()
-                .for_each(|event| self.oracle.see(event.clone(), batch.sent_ms));
+            batch.events.iter().for_each(|event| self.oracle.see(event.clone(), batch.sent_ms));
         }
         for batch in &unanswered {
-            batch
-                .events
-                .iter()
-                .for_each(|event| self.oracle.perhaps(event.clone(), batch.sent_ms));
+            batch.events.iter().for_each(|event| self.oracle.perhaps(event.clone(), batch.sent_ms));
         }
-        println!(
-            "acknowledged {} batches, not {}",
-            acknowledged.len(),
-            unanswered.len()
-        );
+        println!("acknowledged {} batches, not {}", acknowledged.len(), unanswered.len());
         unanswered
     }
 
@@ -168,10 +151,7 @@ impl Crashes {
     fn send_again(&mut self, unanswered: Vec<Batch>) {
         for batch in unanswered {
             self.server.client.capture(&batch.events);
-            batch
-                .events
-                .into_iter()
-                .for_each(|event| self.oracle.see(event, batch.sent_ms));
+            batch.events.into_iter().for_each(|event| self.oracle.see(event, batch.sent_ms));
         }
     }
 
@@ -185,11 +165,7 @@ impl Crashes {
                     break;
                 }
                 let waiting = began.elapsed() < seen_within;
-                assert!(
-                    waiting,
-                    "round {round}, {moment}: {wrong:#?}, {}",
-                    self.seed()
-                );
+                assert!(waiting, "round {round}, {moment}: {wrong:#?}, {}", self.seed());
                 thread::sleep(Duration::from_millis(20));
             }
         }
@@ -206,9 +182,7 @@ impl Crashes {
             verdict: self.oracle.verdict(person, rule, evaluated_at_ms),
             evaluated_at_ms,
         });
-        answers
-            .filter(|answer| !agree(&answer.said, answer.verdict))
-            .collect()
+        answers.filter(|answer| !agree(&answer.said, answer.verdict)).collect()
     }
 
     fn seed(&self) -> String {
@@ -240,11 +214,7 @@ fn load(client: &Client, mut dice: Dice, stop: &AtomicBool, sent: &Mutex<Vec<Bat
         let body = client.batch(&events).to_string();
         let answer = client.try_post("/batch/", body.as_bytes());
         let acknowledged = answer.as_ref().is_ok_and(|answer| answer.status == 200);
-        sent.lock().expect("no loader panicked").push(Batch {
-            events,
-            sent_ms,
-            acknowledged,
-        });
+        sent.lock().expect("no loader panicked").push(Batch { events, sent_ms, acknowledged });
         if answer.is_err() {
             return;
         }
@@ -254,11 +224,7 @@ fn load(client: &Client, mut dice: Dice, stop: &AtomicBool, sent: &Mutex<Vec<Bat
 
 /// Something that happened within the last eight minutes, most of it just now.
 fn event(dice: &mut Dice, sent_ms: i64) -> Event {
-    let back_ms = if dice.per_mille(400) {
-        8 * MINUTE_MS
-    } else {
-        4_000
-    };
+    let back_ms = if dice.per_mille(400) { 8 * MINUTE_MS } else { 4_000 };
     let time_ms = sent_ms - dice.below(back_ms as u64) as i64;
     let name = *dice.pick(&[
         "product viewed",
@@ -271,9 +237,7 @@ fn event(dice: &mut Dice, sent_ms: i64) -> Event {
     let person = person(dice.below(PEOPLE));
     let price = dice.below(100);
     let category = *dice.pick(&["shoes", "bags", "hats"]);
-    Event::new(name, &person, time_ms, dice)
-        .with("price", price)
-        .with("category", category)
+    Event::new(name, &person, time_ms, dice).with("price", price).with("category", category)
 }
 
 fn person(number: u64) -> String {
@@ -284,10 +248,7 @@ fn person(number: u64) -> String {
 fn rules() -> Vec<(&'static str, Rule)> {
     let did = Rule::did;
     let not = |rule| Rule::Not(Box::new(rule));
-    let shoes = vec![(
-        "category",
-        Wanted::OneOf(vec!["shoes".to_owned(), "hats".to_owned()]),
-    )];
+    let shoes = vec![("category", Wanted::OneOf(vec!["shoes".to_owned(), "hats".to_owned()]))];
     let dear = vec![("price", Wanted::MoreThan(70.0))];
     vec![
         ("three-adds", did("added to cart", ">= 3", 300)),
@@ -297,17 +258,11 @@ fn rules() -> Vec<(&'static str, Rule)> {
         ("many-views", did("product viewed", "> 6", 480)),
         ("at-most-four", did("product viewed", "<= 4", 240)),
         ("nothing-bought", not(did("purchase", ">= 1", 3))),
-        (
-            "shoes",
-            Rule::did_where("product viewed", ">= 2", 300, shoes),
-        ),
+        ("shoes", Rule::did_where("product viewed", ">= 2", 300, shoes)),
         ("dear", Rule::did_where("added to cart", ">= 1", 60, dear)),
         (
             "hesitates",
-            Rule::All(vec![
-                did("added to cart", ">= 2", 300),
-                not(did("purchase", ">= 1", 60)),
-            ]),
+            Rule::All(vec![did("added to cart", ">= 2", 300), not(did("purchase", ">= 1", 60))]),
         ),
         (
             "either",
@@ -329,7 +284,5 @@ fn define(setup: Setup, rules: &[(&str, Rule)]) -> Setup {
 
 fn rounds(otherwise: u64) -> u64 {
     let set = std::env::var("CRASH_ROUNDS");
-    set.map_or(otherwise, |rounds| {
-        rounds.parse().expect("CRASH_ROUNDS is a number")
-    })
+    set.map_or(otherwise, |rounds| rounds.parse().expect("CRASH_ROUNDS is a number"))
 }

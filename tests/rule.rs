@@ -38,15 +38,10 @@ impl Rule {
         within_s: i64,
         filters: Vec<(&str, Wanted)>,
     ) -> Rule {
-        let (comparison, n) = count
-            .split_once(' ')
-            .expect("an operator, a space, a number");
+        let (comparison, n) = count.split_once(' ').expect("an operator, a space, a number");
         Rule::Did(Did {
             event: event.to_owned(),
-            filters: filters
-                .into_iter()
-                .map(|(key, wanted)| (key.to_owned(), wanted))
-                .collect(),
+            filters: filters.into_iter().map(|(key, wanted)| (key.to_owned(), wanted)).collect(),
             comparison,
             n: n.parse().expect("a number"),
             within_ms: within_s * 1_000,
@@ -105,9 +100,5 @@ fn definitions(rules: &[Rule]) -> Vec<Value> {
 
 fn length(within_ms: i64) -> String {
     let seconds = within_ms / 1_000;
-    if seconds % 60 == 0 {
-        format!("{}m", seconds / 60)
-    } else {
-        format!("{seconds}s")
-    }
+    if seconds % 60 == 0 { format!("{}m", seconds / 60) } else { format!("{seconds}s") }
 }

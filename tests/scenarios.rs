@@ -20,24 +20,17 @@ fn three_adds_and_no_purchase_open_the_offer() {
 
     let flags = server.client.flags("ann");
     assert!(flags.on("offer"));
-    let payload = flags.body["flags"]["offer"]["metadata"]["payload"]
-        .as_str()
-        .expect("text");
+    let payload = flags.body["flags"]["offer"]["metadata"]["payload"].as_str().expect("text");
     let payload: Value = serde_json::from_str(payload).expect("a payload is JSON as text");
     assert_eq!(payload, json!({ "text": "Free shipping" }));
-    assert!(
-        !server.client.flags("ben").on("offer"),
-        "ben has done nothing"
-    );
+    assert!(!server.client.flags("ben").on("offer"), "ben has done nothing");
 }
 
 #[test]
 fn a_purchase_closes_the_offer() {
     let (server, mut dice) = (Setup::embedded().start(), Dice::new(2));
     let now = now_ms();
-    server
-        .client
-        .capture(&adds("ann", 3, now - 1_000, &mut dice));
+    server.client.capture(&adds("ann", 3, now - 1_000, &mut dice));
     assert!(server.client.flags("ann").on("offer"));
     server.client.capture(&[purchase("ann", now, &mut dice)]);
     assert!(!server.client.flags("ann").on("offer"));
@@ -47,9 +40,7 @@ fn a_purchase_closes_the_offer() {
 fn a_purchase_long_ago_does_not() {
     let (server, mut dice) = (Setup::embedded().start(), Dice::new(3));
     let now = now_ms();
-    server
-        .client
-        .capture(&[purchase("ann", now - 6 * MINUTE_MS, &mut dice)]);
+    server.client.capture(&[purchase("ann", now - 6 * MINUTE_MS, &mut dice)]);
     server.client.capture(&adds("ann", 3, now, &mut dice));
     assert!(server.client.flags("ann").on("offer"));
 }
@@ -60,31 +51,21 @@ fn a_purchase_long_ago_does_not() {
 fn five_quiet_minutes_leave() {
     let (server, mut dice) = (Setup::embedded().start(), Dice::new(4));
     let third_newest_ms = now_ms() - 5 * MINUTE_MS + 1_500;
-    server
-        .client
-        .capture(&adds("ann", 3, third_newest_ms + 2, &mut dice));
+    server.client.capture(&adds("ann", 3, third_newest_ms + 2, &mut dice));
     let edge_ms = third_newest_ms + 5 * MINUTE_MS;
 
     let mut last_inside = None;
     let first_outside = eventually("five minutes pass", Duration::from_secs(20), || {
         let flags = server.client.flags("ann");
         let inside = flags.evaluated_at_ms < edge_ms;
-        assert_eq!(
-            flags.on("offer"),
-            inside,
-            "{} ms after",
-            flags.evaluated_at_ms - edge_ms
-        );
+        assert_eq!(flags.on("offer"), inside, "{} ms after", flags.evaluated_at_ms - edge_ms);
         if inside {
             last_inside = Some(flags.evaluated_at_ms);
         }
         (flags.evaluated_at_ms > edge_ms + 20).then_some(flags.evaluated_at_ms)
     });
     let last_inside = last_inside.expect("asked before the edge");
-    println!(
-        "last in {} ms before, last out {first_outside}",
-        edge_ms - last_inside
-    );
+    println!("last in {} ms before, last out {first_outside}", edge_ms - last_inside);
 }
 
 #[test]
@@ -93,10 +74,7 @@ fn the_same_event_twice_counts_once() {
     let two = adds("ann", 2, now_ms() - 1_000, &mut dice);
     server.client.capture(&[two.clone(), two.clone()].concat());
     server.client.capture(&two);
-    let late_copy = Event {
-        time_ms: now_ms(),
-        ..two[0].clone()
-    };
+    let late_copy = Event { time_ms: now_ms(), ..two[0].clone() };
     server.client.capture(&[late_copy]);
     assert!(!server.client.flags("ann").on("offer"));
 }
@@ -119,18 +97,9 @@ fn filters_choose_the_events() {
 fn data_survives_a_restart() {
     let (mut server, mut dice) = (Setup::embedded().start(), Dice::new(7));
     server.client.capture(&adds("ann", 3, now_ms(), &mut dice));
-    server.client.capture(&[sets(
-        "$set",
-        "ann",
-        json!({"plan": "pro"}),
-        now_ms(),
-        &mut dice,
-    )]);
+    server.client.capture(&[sets("$set", "ann", json!({"plan": "pro"}), now_ms(), &mut dice)]);
     let ended = server.stop();
-    assert!(
-        ended.success(),
-        "a stop that was asked for is no failure: {ended:?}"
-    );
+    assert!(ended.success(), "a stop that was asked for is no failure: {ended:?}");
     server.restart();
     let flags = server.client.flags("ann");
     assert!(flags.on("offer") && flags.on("perks"));
@@ -174,36 +143,17 @@ fn person_properties_decide() {
     let perks = |person: &str| server.client.flags(person).on("perks");
     let now = now_ms();
     assert!(!perks("ann"));
-    server.client.capture(&[sets(
-        "$set",
-        "ann",
-        json!({"plan": "pro"}),
-        now - 50,
-        &mut dice,
-    )]);
+    server.client.capture(&[sets("$set", "ann", json!({"plan": "pro"}), now - 50, &mut dice)]);
     assert!(perks("ann"));
     // An older value that arrives late changes nothing.
-    server.client.capture(&[sets(
-        "$set",
-        "ann",
-        json!({"plan": "free"}),
-        now - 90,
-        &mut dice,
-    )]);
+    server.client.capture(&[sets("$set", "ann", json!({"plan": "free"}), now - 90, &mut dice)]);
     assert!(perks("ann"));
     // What is known to whoever asks wins, for this question.
     let asked = server.client.flags_with("ann", json!({"plan": "free"}));
     assert!(!asked.on("perks"));
-    assert!(
-        server
-            .client
-            .flags_with("ben", json!({"plan": "team"}))
-            .on("perks")
-    );
+    assert!(server.client.flags_with("ben", json!({"plan": "team"})).on("perks"));
     assert!(!perks("ben"));
-    server
-        .client
-        .capture(&[sets("$unset", "ann", json!(["plan"]), now - 10, &mut dice)]);
+    server.client.capture(&[sets("$unset", "ann", json!(["plan"]), now - 10, &mut dice)]);
     assert!(!perks("ann"));
 
     let once = |plan: &str, time_ms, dice: &mut Dice| {
@@ -224,10 +174,7 @@ fn everybody_gets_a_variant_and_keeps_it() {
     let people: Vec<String> = (0..40).map(|number| format!("visitor-{number}")).collect();
     let given: Vec<Value> = people.iter().map(|person| variant(person)).collect();
     for wanted in ["control", "banner"] {
-        assert!(
-            given.contains(&json!(wanted)),
-            "nobody of forty got {wanted}: {given:?}"
-        );
+        assert!(given.contains(&json!(wanted)), "nobody of forty got {wanted}: {given:?}");
     }
     let again: Vec<Value> = people.iter().map(|person| variant(person)).collect();
     assert_eq!(given, again);
@@ -237,9 +184,7 @@ fn everybody_gets_a_variant_and_keeps_it() {
 #[test]
 fn an_event_from_the_future_happens_now() {
     let (server, mut dice) = (Setup::embedded().start(), Dice::new(12));
-    server
-        .client
-        .capture(&adds("ann", 3, now_ms() + 60 * MINUTE_MS, &mut dice));
+    server.client.capture(&adds("ann", 3, now_ms() + 60 * MINUTE_MS, &mut dice));
     assert!(server.client.flags("ann").on("offer"));
     assert!(server.client.metric("sluice_events_total", &[]) >= 3.0);
 }
@@ -250,18 +195,7 @@ fn what_is_asked_of_the_shop_is_well_formed() {
     let (content, said) = harness::check(&server.definitions());
     assert!(content, "{said}");
     let flags = server.client.flags("ann");
-    assert_eq!(
-        flags.body["errorsWhileComputingFlags"],
-        json!(false),
-        "{}",
-        flags.body
-    );
-    let names = shop::DEFINITIONS
-        .iter()
-        .filter(|(path, _)| path.starts_with("flags/"))
-        .count();
-    assert_eq!(
-        flags.body["flags"].as_object().map(|flags| flags.len()),
-        Some(names)
-    );
+    assert_eq!(flags.body["errorsWhileComputingFlags"], json!(false), "{}", flags.body);
+    let names = shop::DEFINITIONS.iter().filter(|(path, _)| path.starts_with("flags/")).count();
+    assert_eq!(flags.body["flags"].as_object().map(|flags| flags.len()), Some(names));
 }

@@ -29,10 +29,7 @@ fn tour(mut script: Command) {
     let server = Setup::embedded().start();
     let output = tempfile::NamedTempFile::new().expect("a temporary file");
     let handle = || output.reopen().expect("a second handle");
-    script
-        .args([server.client.base(), TOKEN])
-        .stdout(handle())
-        .stderr(handle());
+    script.args([server.client.base(), TOKEN]).stdout(handle()).stderr(handle());
     // A proxy that the machine needs for the world outside isn't for this.
     script
         .env("NO_PROXY", "127.0.0.1")

@@ -17,22 +17,10 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     ("cohorts/shoe-lovers.yaml", SHOE_LOVERS),
     ("cohorts/paying.yaml", PAYING),
     ("flags/offer.yaml", OFFER),
-    (
-        "flags/many-adds.yaml",
-        "rules:\n  - { when: { cohort: many-adds }, rollout: 100% }\n",
-    ),
-    (
-        "flags/quiet.yaml",
-        "rules:\n  - { when: { cohort: quiet }, rollout: 100% }\n",
-    ),
-    (
-        "flags/shoes.yaml",
-        "rules:\n  - { when: { cohort: shoe-lovers }, rollout: 100% }\n",
-    ),
-    (
-        "flags/perks.yaml",
-        "rules:\n  - { when: { cohort: paying }, rollout: 100% }\n",
-    ),
+    ("flags/many-adds.yaml", "rules:\n  - { when: { cohort: many-adds }, rollout: 100% }\n"),
+    ("flags/quiet.yaml", "rules:\n  - { when: { cohort: quiet }, rollout: 100% }\n"),
+    ("flags/shoes.yaml", "rules:\n  - { when: { cohort: shoe-lovers }, rollout: 100% }\n"),
+    ("flags/perks.yaml", "rules:\n  - { when: { cohort: paying }, rollout: 100% }\n"),
     ("flags/banner.yaml", BANNER),
 ];
 
@@ -84,9 +72,7 @@ rules:
 /// `count` adds to the cart, a millisecond apart, the last one at `last_ms`.
 pub fn adds(person: &str, count: i64, last_ms: i64, dice: &mut Dice) -> Vec<Event> {
     let times = (0..count).map(|back| last_ms - back);
-    times
-        .map(|time_ms| Event::new("added to cart", person, time_ms, dice))
-        .collect()
+    times.map(|time_ms| Event::new("added to cart", person, time_ms, dice)).collect()
 }
 
 pub fn purchase(person: &str, time_ms: i64, dice: &mut Dice) -> Event {

@@ -47,13 +47,8 @@ fn lines_are_short() {
 #[test]
 fn nothing_is_left_to_do() {
     // Put together here, so that this file doesn't contain them.
-    let marks = [
-        ["todo", "!("],
-        ["unimplemented", "!("],
-        ["dbg", "!("],
-        ["FIX", "ME"],
-        ["TO", "DO"],
-    ];
+    let marks =
+        [["todo", "!("], ["unimplemented", "!("], ["dbg", "!("], ["FIX", "ME"], ["TO", "DO"]];
     let marks = marks.map(|halves| halves.concat());
     let left = complaints(|_, text| {
         let found = marks.iter().find(|mark| text.contains(*mark));
@@ -67,17 +62,7 @@ fn nothing_is_left_to_do() {
 fn the_boundaries_are_in_the_manifests() {
     let forbidden = [
         ("evaluator", &["rdkafka", "rocksdb", "processor"][..]),
-        (
-            "schemas",
-            &[
-                "rdkafka",
-                "rocksdb",
-                "tokio",
-                "axum",
-                "evaluator",
-                "processor",
-            ][..],
-        ),
+        ("schemas", &["rdkafka", "rocksdb", "tokio", "axum", "evaluator", "processor"][..]),
     ];
     for (member, names) in forbidden {
         let manifest = read(&repository().join(member).join("Cargo.toml"));
@@ -88,10 +73,7 @@ fn the_boundaries_are_in_the_manifests() {
         }
     }
     let manifest = read(&repository().join("tests/Cargo.toml"));
-    assert!(
-        !manifest.contains("processor"),
-        "tests drive the binary from outside"
-    );
+    assert!(!manifest.contains("processor"), "tests drive the binary from outside");
 }
 
 #[test]
@@ -135,9 +117,7 @@ fn named_settings(text: &str) -> BTreeSet<String> {
     let starts = text.match_indices("SLUICE_").map(|(at, _)| &text[at..]);
     let names = starts.map(|rest| {
         let end = rest.find(|next: char| !next.is_ascii_uppercase() && next != '_');
-        rest[..end.unwrap_or(rest.len())]
-            .trim_end_matches('_')
-            .to_owned()
+        rest[..end.unwrap_or(rest.len())].trim_end_matches('_').to_owned()
     });
     names.filter(|name| name.len() > "SLUICE_".len()).collect()
 }
@@ -162,9 +142,7 @@ fn is_test(path: &Path) -> bool {
 
 /// A file's lines up to its tests.
 fn code(text: &str) -> Vec<&str> {
-    text.lines()
-        .take_while(|line| *line != "#[cfg(test)]")
-        .collect()
+    text.lines().take_while(|line| *line != "#[cfg(test)]").collect()
 }
 
 /// Length and opening of the longest function, by the indentation that rustfmt gives.
@@ -192,10 +170,7 @@ fn complaints(ask: impl Fn(&Path, &str) -> Option<String>) -> Vec<String> {
     let rust = rust.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
     let asked = rust.filter_map(|path| {
         let complaint = ask(&path, &read(&path))?;
-        let path = path
-            .strip_prefix(repository())
-            .expect("a file of the repository")
-            .display();
+        let path = path.strip_prefix(repository()).expect("a file of the repository").display();
         Some(format!("{path}: {complaint}"))
     });
     asked.collect()
@@ -205,10 +180,7 @@ fn complaints(ask: impl Fn(&Path, &str) -> Option<String>) -> Vec<String> {
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
-        let (path, name) = (
-            entry.path(),
-            entry.file_name().to_string_lossy().into_owned(),
-        );
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
         let skipped = name.starts_with('.') || name == "target" || name == "node_modules";
         match path.is_dir() {
             _ if skipped => {}

@@ -6,9 +6,7 @@ use std::time::SystemTime;
 
 /// The repository's root.
 pub fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("tests/ lies in the repository")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository")
 }
 
 /// The binary under test.
@@ -19,11 +17,7 @@ pub fn sluice() -> PathBuf {
         target.join("debug/sluice")
     };
     let path = std::env::var_os("TEST_SLUICE_BINARY").map_or_else(built, PathBuf::from);
-    assert!(
-        path.is_file(),
-        "no binary at {}: run script/test, which builds it",
-        path.display()
-    );
+    assert!(path.is_file(), "no binary at {}: run script/test, which builds it", path.display());
     path
 }
 
@@ -54,11 +48,7 @@ fn tool(variable: &str, fits: fn(&Path) -> bool) -> PathBuf {
     let named = std::env::var_os(variable).map(PathBuf::from);
     let path = named.or_else(|| newest(&cache(), 4, fits));
     let path = path.unwrap_or_else(|| panic!("{variable} is not set: run script/test"));
-    assert!(
-        path.exists(),
-        "{variable} is {}, which isn't there: run script/test",
-        path.display()
-    );
+    assert!(path.exists(), "{variable} is {}, which isn't there: run script/test", path.display());
     path
 }
 
@@ -84,7 +74,5 @@ fn newest(folder: &Path, depth: u8, fits: fn(&Path) -> bool) -> Option<PathBuf> 
 
 fn starts_any_file(folder: &Path, start: &str) -> bool {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .into_iter()
-        .any(|entry| entry.file_name().to_string_lossy().starts_with(start))
+    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with(start))
 }

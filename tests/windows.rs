@@ -62,29 +62,20 @@ fn duplicates_do_not_matter() {
 /// A record that was folded in three parts, some of it twice, is the record folded at once.
 #[test]
 fn merging_parts_is_folding_all() {
-    check(
-        &(hits(), vec(1u8..8, 0..60), 1u16..9),
-        |(hits, parts, k)| {
-            let part = |bit: u8| {
-                let mut of = parts.iter().chain(std::iter::repeat(&7u8));
-                let chosen = hits
-                    .iter()
-                    .filter(|_| of.next().is_some_and(|parts| parts & bit != 0));
-                fold(&chosen.copied().collect::<Vec<_>>(), k)
-            };
-            let (a, b, c) = (part(1), part(2), part(4));
-            let whole = fold(&hits, k);
-            prop_assert_eq!(&merged(&[&a, &b, &c], k), &whole);
-            prop_assert_eq!(&merged(&[&c, &a, &b, &a], k), &whole);
-            prop_assert_eq!(
-                &merged(&[&merged(&[&b, &c], k), &a], k),
-                &whole,
-                "grouped otherwise"
-            );
-            prop_assert_eq!(&merged(&[&whole, &whole], k), &whole, "with itself");
-            Ok(())
-        },
-    );
+    check(&(hits(), vec(1u8..8, 0..60), 1u16..9), |(hits, parts, k)| {
+        let part = |bit: u8| {
+            let mut of = parts.iter().chain(std::iter::repeat(&7u8));
+            let chosen = hits.iter().filter(|_| of.next().is_some_and(|parts| parts & bit != 0));
+            fold(&chosen.copied().collect::<Vec<_>>(), k)
+        };
+        let (a, b, c) = (part(1), part(2), part(4));
+        let whole = fold(&hits, k);
+        prop_assert_eq!(&merged(&[&a, &b, &c], k), &whole);
+        prop_assert_eq!(&merged(&[&c, &a, &b, &a], k), &whole);
+        prop_assert_eq!(&merged(&[&merged(&[&b, &c], k), &a], k), &whole, "grouped otherwise");
+        prop_assert_eq!(&merged(&[&whole, &whole], k), &whole, "with itself");
+        Ok(())
+    });
 }
 
 /// The newest K entries decide every comparison that needs at most K of them, at every instant.
@@ -104,22 +95,11 @@ fn k_entries_decide_as_all_of_them_would() {
 #[test]
 fn equality_needs_one_entry_more_than_at_least() {
     for n in 1..9u16 {
-        let hit = |id| Hit {
-            matcher: 0,
-            id,
-            time_ms: START_MS + id as i64,
-        };
+        let hit = |id| Hit { matcher: 0, id, time_ms: START_MS + id as i64 };
         let hits: Vec<Hit> = (0..=u64::from(n)).map(hit).collect();
-        let count = |k| {
-            fold(&hits, k)
-                .window(MatcherId(0))
-                .count(SPAN_MS, START_MS + 100)
-        };
+        let count = |k| fold(&hits, k).window(MatcherId(0)).count(SPAN_MS, START_MS + 100);
         assert_eq!(count(n), usize::from(n), "cut to K");
-        assert_eq!(
-            count(Comparison::Equal.entries_needed(n)),
-            usize::from(n) + 1
-        );
+        assert_eq!(count(Comparison::Equal.entries_needed(n)), usize::from(n) + 1);
         assert_eq!(Comparison::AtLeast.entries_needed(n), n);
     }
 }
@@ -143,25 +123,19 @@ fn the_earlier_time_of_an_event_stays() {
 /// What expires is what no window of the horizon can see any more.
 #[test]
 fn expiry_changes_no_answer() {
-    check(
-        &(hits(), 1i64..SPAN_MS, 0i64..2 * SPAN_MS),
-        |(hits, horizon_ms, later_ms)| {
-            let now_ms = START_MS + later_ms;
-            let record = fold(&hits, 8);
-            let mut expired = record.clone();
-            let left = expired.expire(|matcher| (matcher.0 != 2).then_some(horizon_ms), now_ms);
-            prop_assert_eq!(left, !expired.is_empty());
-            for matcher in [0, 1].map(MatcherId) {
-                let count = |record: &Record| record.window(matcher).count(horizon_ms, now_ms);
-                prop_assert_eq!(count(&expired), count(&record));
-            }
-            prop_assert!(
-                expired.window(MatcherId(2)).is_empty(),
-                "nobody asks for it"
-            );
-            Ok(())
-        },
-    );
+    check(&(hits(), 1i64..SPAN_MS, 0i64..2 * SPAN_MS), |(hits, horizon_ms, later_ms)| {
+        let now_ms = START_MS + later_ms;
+        let record = fold(&hits, 8);
+        let mut expired = record.clone();
+        let left = expired.expire(|matcher| (matcher.0 != 2).then_some(horizon_ms), now_ms);
+        prop_assert_eq!(left, !expired.is_empty());
+        for matcher in [0, 1].map(MatcherId) {
+            let count = |record: &Record| record.window(matcher).count(horizon_ms, now_ms);
+            prop_assert_eq!(count(&expired), count(&record));
+        }
+        prop_assert!(expired.window(MatcherId(2)).is_empty(), "nobody asks for it");
+        Ok(())
+    });
 }
 
 const COMPARISONS: [(&str, Comparison); 6] = [
@@ -187,9 +161,7 @@ fn agrees(
         event.uuid = hit.id.to_string();
         oracle.see(event, hit.time_ms);
     }
-    let edges = hits
-        .iter()
-        .flat_map(|hit| [hit.time_ms, hit.time_ms + did.within_ms]);
+    let edges = hits.iter().flat_map(|hit| [hit.time_ms, hit.time_ms + did.within_ms]);
     let instants: BTreeSet<i64> = edges.flat_map(|edge| [edge - 1, edge, edge + 1]).collect();
     for now_ms in instants {
         let (count, same) = oracle.count("ann", did, now_ms);
@@ -197,15 +169,7 @@ fn agrees(
         let wanted = oracle::compare(count, did.comparison, did.n);
         let kept = record.window(MatcherId(0)).count(did.within_ms, now_ms);
         let at = now_ms - START_MS;
-        prop_assert_eq!(
-            decides(kept),
-            wanted,
-            "{:?} at {}: {} of {}",
-            did,
-            at,
-            kept,
-            count
-        );
+        prop_assert_eq!(decides(kept), wanted, "{:?} at {}: {} of {}", did, at, kept, count);
     }
     Ok(())
 }
@@ -214,12 +178,7 @@ fn did(comparison: &'static str, n: u16, within_ms: i64) -> Did {
     let Rule::Did(did) = Rule::did("added to cart", ">= 1", 1) else {
         unreachable!("a rule of one condition");
     };
-    Did {
-        comparison,
-        n: usize::from(n),
-        within_ms,
-        ..did
-    }
+    Did { comparison, n: usize::from(n), within_ms, ..did }
 }
 
 /// Hits whose copies bear the first one's time, as redelivery and replay make them.
@@ -232,16 +191,9 @@ pub fn hits() -> impl Strategy<Value = Vec<Hit>> {
 
 /// Hits whose copies may bear other times. Times are coarse now and then, so that they collide.
 fn hits_with_any_times() -> impl Strategy<Value = Vec<Hit>> {
-    let time = prop_oneof![
-        0..SPAN_MS,
-        (0..20i64).prop_map(|step| step * (SPAN_MS / 20))
-    ];
+    let time = prop_oneof![0..SPAN_MS, (0..20i64).prop_map(|step| step * (SPAN_MS / 20))];
     let hit = (0u32..3, 0..IDS as u64, time);
-    let hit = hit.prop_map(|(matcher, id, ms)| Hit {
-        matcher,
-        id,
-        time_ms: START_MS + ms,
-    });
+    let hit = hit.prop_map(|(matcher, id, ms)| Hit { matcher, id, time_ms: START_MS + ms });
     vec(hit, 0..60)
 }
 
@@ -264,10 +216,7 @@ pub fn check<S: Strategy>(values: &S, law: impl Fn(S::Value) -> Result<(), TestC
     let seed = seed();
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let config = Config {
-        failure_persistence: None,
-        ..Config::with_cases(512)
-    };
+    let config = Config { failure_persistence: None, ..Config::with_cases(512) };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let outcome = TestRunner::new_with_rng(config, rng).run(values, law);
     outcome.unwrap_or_else(|error| panic!("TEST_SEED={seed}\n{error}"));

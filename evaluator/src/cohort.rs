@@ -24,13 +24,7 @@ impl<'a> Asked<'a> {
     /// The person whom `context` is about, at `now_ms`.
     pub fn new(project: &'a Project, context: &'a Context, facts: &'a Facts, now_ms: i64) -> Self {
         let cohorts = RefCell::new(vec![None; project.cohorts.len()]);
-        Asked {
-            project,
-            facts,
-            person: Person::new(context, facts),
-            now_ms,
-            cohorts,
-        }
+        Asked { project, facts, person: Person::new(context, facts), now_ms, cohorts }
     }
 
     /// Whether the condition holds.
@@ -61,19 +55,11 @@ impl<'a> Asked<'a> {
         if let Some(unknown) = self.facts.unknown {
             return Truth::Open(Why::Unknown(unknown));
         }
-        let seen = self
-            .facts
-            .record
-            .window(did.matcher)
-            .count(did.within_ms, self.now_ms);
+        let seen = self.facts.record.window(did.matcher).count(did.within_ms, self.now_ms);
         let unseen = match self.facts.coverage.get(&did.matcher) {
             Some(Coverage::Since(since_ms)) => {
                 let edge_ms = self.now_ms.saturating_sub(did.within_ms);
-                if *since_ms <= edge_ms {
-                    None
-                } else {
-                    Some(Unknown::Coverage)
-                }
+                if *since_ms <= edge_ms { None } else { Some(Unknown::Coverage) }
             }
             Some(Coverage::Filling { .. }) | None => Some(Unknown::Filling),
         };
@@ -115,11 +101,7 @@ mod tests {
                 } else {
                     None
                 };
-                assert_eq!(
-                    at_least(comparison, seen, n),
-                    expected,
-                    "{comparison:?} {seen} {n}"
-                );
+                assert_eq!(at_least(comparison, seen, n), expected, "{comparison:?} {seen} {n}");
             }
         }
     }

@@ -73,10 +73,7 @@ impl Reason<'_> {
     pub fn description(self, index: Option<usize>) -> String {
         match self {
             Reason::ConditionMatch => {
-                format!(
-                    "Matched condition set {}",
-                    index.map_or(0, |index| index + 1)
-                )
+                format!("Matched condition set {}", index.map_or(0, |index| index + 1))
             }
             Reason::OutOfRolloutBound => "Out of rollout bound".to_owned(),
             Reason::NoConditionMatch => "No matching condition set".to_owned(),

@@ -29,9 +29,7 @@ pub fn evaluate<'a>(
     now_ms: i64,
 ) -> Vec<Decision<'a>> {
     let asked = Asked::new(project, context, facts, now_ms);
-    requested(project, context)
-        .map(|flag| decide(flag, &context.distinct_id, &asked))
-        .collect()
+    requested(project, context).map(|flag| decide(flag, &context.distinct_id, &asked)).collect()
 }
 
 fn decide<'a>(flag: &'a Flag, identifier: &str, asked: &Asked<'a>) -> Decision<'a> {
@@ -75,12 +73,7 @@ fn decide<'a>(flag: &'a Flag, identifier: &str, asked: &Asked<'a>) -> Decision<'
     }
     match open {
         Some(why) if possible.iter().any(|other| *other != outcome) => failed(why),
-        _ => Decision {
-            flag,
-            outcome,
-            reason: told.0,
-            condition_index: told.1,
-        },
+        _ => Decision { flag, outcome, reason: told.0, condition_index: told.1 },
     }
 }
 
@@ -97,9 +90,5 @@ fn outcome_of<'a>(flag: &Flag, rules: &'a Rules, rule: &'a Rule, identifier: &st
     };
     let stored = rules.payloads.get(variant.unwrap_or("true"));
     let payload = rule.payload.as_ref().or(stored).map(String::as_str);
-    Outcome {
-        enabled: true,
-        variant,
-        payload,
-    }
+    Outcome { enabled: true, variant, payload }
 }

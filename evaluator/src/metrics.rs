@@ -67,26 +67,20 @@ impl Metrics {
     /// Counts an answered request.
     pub fn answered(&self, route: &'static str, status: u16, took: Duration) {
         self.answers.get_or_create(&Answer { route, status }).inc();
-        self.seconds
-            .get_or_create(&Route { route })
-            .observe(took.as_secs_f64());
+        self.seconds.get_or_create(&Route { route }).observe(took.as_secs_f64());
     }
 
     /// Counts decided flags.
     pub fn checked(&self, outcome: &'static str, flags: u64) {
         if flags > 0 {
-            self.checks
-                .get_or_create(&Outcome { outcome })
-                .inc_by(flags);
+            self.checks.get_or_create(&Outcome { outcome }).inc_by(flags);
         }
     }
 
     /// Counts captured events.
     pub fn captured(&self, outcome: &'static str, events: u64) {
         if events > 0 {
-            self.captured
-                .get_or_create(&Outcome { outcome })
-                .inc_by(events);
+            self.captured.get_or_create(&Outcome { outcome }).inc_by(events);
         }
     }
 }

@@ -23,12 +23,7 @@ impl<'a> Person<'a> {
     /// The person whom the request is about.
     pub fn new(context: &'a Context, facts: &'a Facts) -> Self {
         let distinct_id = Value::String(context.distinct_id.clone());
-        Person {
-            context,
-            facts,
-            distinct_id,
-            stored: OnceCell::new(),
-        }
+        Person { context, facts, distinct_id, stored: OnceCell::new() }
     }
 
     /// Whether the person's property passes. What the request doesn't say and the store

@@ -51,20 +51,11 @@ mod tests {
     fn the_published_vectors() {
         for (key, identifier, salt, expected) in [
             ("beta-search", "user-17", "", 0.009_101_217_133_290_002),
-            (
-                "checkout-layout",
-                "user-61",
-                "variant",
-                0.569_825_222_454_771_3,
-            ),
+            ("checkout-layout", "user-61", "variant", 0.569_825_222_454_771_3),
             ("org-dashboard", "42", "", 0.599_746_605_166_016_7),
             ("beta-search", "ünïcødé-😀", "", 0.741_521_257_800_715_2),
         ] {
-            assert_eq!(
-                hash(key, identifier, salt),
-                expected,
-                "{key}.{identifier}{salt}"
-            );
+            assert_eq!(hash(key, identifier, salt), expected, "{key}.{identifier}{salt}");
         }
     }
 
@@ -72,10 +63,8 @@ mod tests {
     fn shares_decide_in_their_order() {
         let variant_of = |percents: [f64; 2]| {
             let [a, b] = percents;
-            let variants = [("a", a), ("b", b)].map(|(key, percent)| Variant {
-                key: key.to_owned(),
-                percent,
-            });
+            let variants =
+                [("a", a), ("b", b)].map(|(key, percent)| Variant { key: key.to_owned(), percent });
             variant("checkout-layout", "user-61", &variants).map(str::to_owned)
         };
         assert_eq!(variant_of([57.0, 43.0]).as_deref(), Some("a"));

@@ -60,9 +60,7 @@ pub fn router<L: Lookup, A: Append>(app: App<L, A>) -> Router {
     }
     for path in capture::PATHS {
         let capture = post(capture::capture::<L, A>);
-        sdk = sdk
-            .route(path, capture.clone())
-            .route(&format!("{path}/"), capture);
+        sdk = sdk.route(path, capture.clone()).route(&format!("{path}/"), capture);
     }
     let operators = Router::new()
         .route("/health/live", get(health::live))
@@ -101,11 +99,7 @@ async fn observe<L: Lookup, A: Append>(
     let response = next.run(request).await;
     let took = (app.monotonic)().saturating_sub(began);
     let status = response.status();
-    let route = if status == StatusCode::NOT_FOUND {
-        "none"
-    } else {
-        route_of(&path)
-    };
+    let route = if status == StatusCode::NOT_FOUND { "none" } else { route_of(&path) };
     app.metrics.answered(route, status.as_u16(), took);
     tracing::info!(%method, path, status = status.as_u16(), took_us = took.as_micros(), "request");
     response

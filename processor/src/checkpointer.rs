@@ -46,14 +46,8 @@ impl<L: Log> Checkpointer<L> {
             self.metrics.hot_bytes.set(memory.bytes as i64);
             let over = memory.bytes.saturating_sub(self.hot_bytes_max);
             // Folding waits only where a checkpoint doesn't make room fast enough.
-            self.following
-                .full
-                .store(over > self.hot_bytes_max / 4, Ordering::Release);
-            let due = if over > 0 {
-                REST.min(self.interval)
-            } else {
-                self.interval
-            };
+            self.following.full.store(over > self.hot_bytes_max / 4, Ordering::Release);
+            let due = if over > 0 { REST.min(self.interval) } else { self.interval };
             if (self.clocks.elapsed)() - last < due {
                 continue;
             }
@@ -75,12 +69,7 @@ impl<L: Log> Checkpointer<L> {
             Ok(done) if done.bytes == 0 => true,
             Ok(done) => {
                 let took = (self.clocks.elapsed)() - began;
-                tracing::debug!(
-                    people = done.people,
-                    bytes = done.bytes,
-                    ?took,
-                    "checkpoint"
-                );
+                tracing::debug!(people = done.people, bytes = done.bytes, ?took, "checkpoint");
                 self.metrics.checkpoints.inc();
                 self.metrics.checkpoint_seconds.observe(took.as_secs_f64());
                 self.log.settled(&done.position);

@@ -28,9 +28,7 @@ pub fn parse() -> Result<Command, Vec<String>> {
     let matches = command().get_matches();
     let (name, matches) = matches.subcommand().expect("a subcommand is required");
     if name == "check" {
-        let folder = matches
-            .get_one::<String>("folder")
-            .expect("it has a default");
+        let folder = matches.get_one::<String>("folder").expect("it has a default");
         return Ok(Command::Check(folder.into()));
     }
     let settings = read(matches)?;
@@ -60,11 +58,7 @@ fn command() -> Clap {
         );
     let check = Clap::new("check")
         .about("Check a folder of definitions")
-        .arg(
-            Arg::new("folder")
-                .default_value("definitions")
-                .help("The folder"),
-        );
+        .arg(Arg::new("folder").default_value("definitions").help("The folder"));
     let health = Clap::new("health").about("Ask this machine's node whether it is ready");
     Clap::new("sluice")
         .about("Gates features on what people are doing right now")
@@ -112,15 +106,9 @@ fn read(matches: &ArgMatches) -> Result<Settings, Vec<String>> {
         Err(_) if given.is_none() => None,
         Err(error) => return Err(vec![format!("{}: {error}", path.display())]),
     };
-    let sources = Sources {
-        file,
-        environment: std::env::vars().collect(),
-        flags: flags(matches)?,
-    };
+    let sources = Sources { file, environment: std::env::vars().collect(), flags: flags(matches)? };
     let read = settings::read(&sources)?;
-    read.warnings
-        .iter()
-        .for_each(|warning| eprintln!("sluice: {warning}"));
+    read.warnings.iter().for_each(|warning| eprintln!("sluice: {warning}"));
     Ok(read.settings)
 }
 
@@ -131,11 +119,7 @@ fn flags(matches: &ArgMatches) -> Result<BTreeMap<String, String>, Vec<String>> 
             flags.insert(setting.key.to_owned(), value.clone());
         }
     }
-    for property in matches
-        .get_many::<String>("kafka-property")
-        .into_iter()
-        .flatten()
-    {
+    for property in matches.get_many::<String>("kafka-property").into_iter().flatten() {
         let (name, value) = property
             .split_once('=')
             .ok_or_else(|| vec![format!("--kafka-property {property}: NAME=VALUE is wanted")])?;

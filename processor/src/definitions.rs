@@ -44,11 +44,7 @@ pub enum DefinitionsError {
 }
 
 fn lines(problems: &[Problem]) -> String {
-    problems
-        .iter()
-        .map(Problem::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
+    problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// Reads every definition below `folder`, in the order of their paths.
@@ -58,10 +54,7 @@ fn lines(problems: &[Problem]) -> String {
 pub fn read(folder: &Path) -> Result<Vec<Source>, DefinitionsError> {
     let mut sources = Vec::new();
     let read = walk(folder, folder, &mut sources);
-    read.map_err(|error| DefinitionsError::Folder {
-        folder: folder.to_owned(),
-        error,
-    })?;
+    read.map_err(|error| DefinitionsError::Folder { folder: folder.to_owned(), error })?;
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(sources)
 }
@@ -88,15 +81,8 @@ fn walk(root: &Path, folder: &Path, sources: &mut Vec<Source>) -> std::io::Resul
             )));
         }
         let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
-        let relative = path
-            .strip_prefix(root)
-            .unwrap_or(&path)
-            .to_string_lossy()
-            .into_owned();
-        sources.push(Source {
-            path: relative,
-            text,
-        });
+        let relative = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+        sources.push(Source { path: relative, text });
     }
     Ok(())
 }
@@ -118,21 +104,14 @@ impl Definitions {
     pub fn open(folder: &Path, store: Arc<Store>) -> Result<Self, DefinitionsError> {
         let catalog = Arc::new(ArcSwap::default());
         let folder = folder.to_owned();
-        let mut definitions = Definitions {
-            folder,
-            store,
-            catalog,
-            in_use: Vec::new(),
-            refused: None,
-        };
+        let mut definitions =
+            Definitions { folder, store, catalog, in_use: Vec::new(), refused: None };
         let sources = read(&definitions.folder)?;
         let catalog = definitions.compile(&sources)?;
         definitions.in_use = sources;
         definitions.store.keep_for(&[&catalog]);
         definitions.take_up(&catalog);
-        definitions
-            .store
-            .with_progress(&catalog, |progress| progress.fold_live(&Position::new()));
+        definitions.store.with_progress(&catalog, |progress| progress.fold_live(&Position::new()));
         definitions.catalog.store(catalog);
         Ok(definitions)
     }
@@ -168,9 +147,7 @@ impl Definitions {
                 let interrupted = || stop.try_recv() != Err(mpsc::TryRecvError::Empty);
                 let filled = filler.fill(&catalog, &interrupted);
                 left = !matches!(filled, Ok(0));
-                metrics
-                    .filling
-                    .set(filled.as_ref().copied().unwrap_or(1) as i64);
+                metrics.filling.set(filled.as_ref().copied().unwrap_or(1) as i64);
                 if let Err(error) = filled {
                     tracing::warn!(%error, "new conditions can't be filled yet; trying again");
                 }
@@ -198,22 +175,13 @@ impl Definitions {
         if orders.send(Order::Use(Arc::clone(&catalog), begun)).is_ok()
             && let Ok(live) = live.recv()
         {
-            self.store
-                .with_progress(&catalog, |progress| progress.fold_live(&live));
+            self.store.with_progress(&catalog, |progress| progress.fold_live(&live));
         }
         self.catalog.store(Arc::clone(&catalog));
         self.store.keep_for(&[&*catalog]);
         tracing::info!(
-            flags = catalog
-                .projects()
-                .iter()
-                .map(|project| project.flags.len())
-                .sum::<usize>(),
-            cohorts = catalog
-                .projects()
-                .iter()
-                .map(|project| project.cohorts.len())
-                .sum::<usize>(),
+            flags = catalog.projects().iter().map(|project| project.flags.len()).sum::<usize>(),
+            cohorts = catalog.projects().iter().map(|project| project.cohorts.len()).sum::<usize>(),
             "definitions taken up"
         );
         self.in_use = sources;
@@ -239,7 +207,6 @@ impl Definitions {
             .iter()
             .flat_map(|project| project.matchers.iter().map(|matcher| matcher.id))
             .collect();
-        self.store
-            .with_progress(catalog, |progress| progress.take_up(&used));
+        self.store.with_progress(catalog, |progress| progress.take_up(&used));
     }
 }

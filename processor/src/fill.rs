@@ -51,16 +51,11 @@ impl<L: Log> Filler<L> {
         catalog: &Arc<Catalog>,
         interrupted: &dyn Fn() -> bool,
     ) -> Result<usize, LogError> {
-        let matchers = self
-            .store
-            .with_progress(catalog, |progress| progress.filling());
+        let matchers = self.store.with_progress(catalog, |progress| progress.filling());
         if matchers.is_empty() {
             return Ok(0);
         }
-        tracing::info!(
-            matchers = matchers.len(),
-            "filling new conditions from the log"
-        );
+        tracing::info!(matchers = matchers.len(), "filling new conditions from the log");
         let mut reading = self.begin(catalog, &matchers)?;
         let mut reader = self.log.reader("fill")?;
         for (id, part) in &reading {
@@ -79,8 +74,7 @@ impl<L: Log> Filler<L> {
             })?;
             self.tell(catalog, &matchers, &reading);
         }
-        self.store
-            .with_progress(catalog, |progress| complete(progress, &matchers));
+        self.store.with_progress(catalog, |progress| complete(progress, &matchers));
         tracing::info!(matchers = matchers.len(), "new conditions are filled");
         Ok(0)
     }
@@ -91,31 +85,20 @@ impl<L: Log> Filler<L> {
         catalog: &Arc<Catalog>,
         matchers: &[MatcherId],
     ) -> Result<BTreeMap<i32, Reading>, LogError> {
-        let all = catalog
-            .projects()
-            .iter()
-            .flat_map(|project| &project.matchers);
-        let horizons = all
-            .filter(|m| matchers.contains(&m.id))
-            .map(|m| m.horizon_ms);
+        let all = catalog.projects().iter().flat_map(|project| &project.matchers);
+        let horizons = all.filter(|m| matchers.contains(&m.id)).map(|m| m.horizon_ms);
         let horizon_ms = horizons.max().unwrap_or(0);
         let after_ms = (self.clock)() - horizon_ms - self.bounds.lateness_ms;
         let mut reading = BTreeMap::new();
         for partition in self.store.partitions().iter() {
             let began = beginning(&*self.log, partition.id, after_ms, self.bounds.skew_ms)?;
-            let until = self.store.with_progress(catalog, |progress| {
-                note(progress, partition.id, matchers, began)
-            });
+            let until = self
+                .store
+                .with_progress(catalog, |progress| note(progress, partition.id, matchers, began));
             if let Some(until) = until {
                 let from = began.offset;
                 let partition = Arc::clone(partition);
-                let part = Reading {
-                    partition,
-                    from,
-                    next: from,
-                    until,
-                    truncated: false,
-                };
+                let part = Reading { partition, from, next: from, until, truncated: false };
                 reading.insert(part.partition.id, part);
             }
         }
@@ -158,11 +141,7 @@ fn meet(reading: &mut BTreeMap<i32, Reading>, fold: &mut Fold, arrival: Arrival<
         }
         Arrival::Truncated { partition, first } => {
             if let Some(part) = reading.get_mut(&partition) {
-                tracing::warn!(
-                    partition,
-                    first,
-                    "the log lost records while filling from it"
-                );
+                tracing::warn!(partition, first, "the log lost records while filling from it");
                 part.truncated = true;
             }
         }

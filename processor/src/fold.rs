@@ -72,21 +72,12 @@ pub struct Fold {
 impl Fold {
     /// Folds everything that the catalog asks for.
     pub fn new(catalog: Arc<Catalog>, bounds: Bounds) -> Self {
-        Fold {
-            catalog,
-            bounds,
-            only: None,
-            key: PersonKey::default(),
-            hits: Vec::new(),
-        }
+        Fold { catalog, bounds, only: None, key: PersonKey::default(), hits: Vec::new() }
     }
 
     /// Folds for these matchers alone.
     pub fn only(catalog: Arc<Catalog>, bounds: Bounds, only: FxHashSet<MatcherId>) -> Self {
-        Fold {
-            only: Some(only),
-            ..Fold::new(catalog, bounds)
-        }
+        Fold { only: Some(only), ..Fold::new(catalog, bounds) }
     }
 
     /// Goes on with another catalog.
@@ -97,10 +88,7 @@ impl Fold {
     /// Folds a record of this partition.
     pub fn fold(&mut self, partition: &Partition, record: LogRecord<'_>) -> Effect {
         self.try_fold(partition, record)
-            .unwrap_or_else(|skip| Effect {
-                outcome: Outcome::Skipped(skip),
-                clamped: false,
-            })
+            .unwrap_or_else(|skip| Effect { outcome: Outcome::Skipped(skip), clamped: false })
     }
 
     fn try_fold(&mut self, partition: &Partition, record: LogRecord<'_>) -> Result<Effect, Skip> {
@@ -115,11 +103,7 @@ impl Fold {
         let oldest_ms = record.timestamp_ms - self.bounds.lateness_ms;
         let mut late = false;
         hits(project, &event, |matcher| {
-            if self
-                .only
-                .as_ref()
-                .is_some_and(|only| !only.contains(&matcher.id))
-            {
+            if self.only.as_ref().is_some_and(|only| !only.contains(&matcher.id)) {
                 return;
             }
             if time.time_ms > oldest_ms - matcher.horizon_ms {
@@ -134,10 +118,7 @@ impl Fold {
             return if late {
                 Err(Skip::Late)
             } else {
-                Ok(Effect {
-                    outcome,
-                    clamped: time.clamped,
-                })
+                Ok(Effect { outcome, clamped: time.clamped })
             };
         }
         let entry = Entry::new(time.time_ms, event.id_hash(record.partition, record.offset));
@@ -151,15 +132,8 @@ impl Fold {
             }
             changed
         });
-        let outcome = if changed {
-            Outcome::Folded
-        } else {
-            Outcome::Known
-        };
-        Ok(Effect {
-            outcome,
-            clamped: time.clamped,
-        })
+        let outcome = if changed { Outcome::Folded } else { Outcome::Known };
+        Ok(Effect { outcome, clamped: time.clamped })
     }
 }
 

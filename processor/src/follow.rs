@@ -49,20 +49,12 @@ pub fn beginning<L: Log>(
 ) -> Result<Beginning, LogError> {
     let first = log.bounds(partition)?.first;
     // An event is at most the skew ahead of its record.
-    let offset = log
-        .offset_at(partition, after_ms.saturating_sub(skew_ms))?
-        .max(first);
+    let offset = log.offset_at(partition, after_ms.saturating_sub(skew_ms))?.max(first);
     if offset > first {
-        return Ok(Beginning {
-            offset,
-            since_ms: after_ms,
-        });
+        return Ok(Beginning { offset, since_ms: after_ms });
     }
     if first == 0 {
-        return Ok(Beginning {
-            offset,
-            since_ms: i64::MIN,
-        });
+        return Ok(Beginning { offset, since_ms: i64::MIN });
     }
     let mut first_ms = None;
     let mut reader = log.reader("probe")?;
@@ -73,10 +65,7 @@ pub fn beginning<L: Log>(
         }
     })?;
     let since_ms = first_ms.map_or(i64::MAX, |first_ms| first_ms.saturating_add(skew_ms));
-    Ok(Beginning {
-        offset,
-        since_ms: since_ms.max(after_ms),
-    })
+    Ok(Beginning { offset, since_ms: since_ms.max(after_ms) })
 }
 
 /// Follows the log's partitions.
@@ -110,10 +99,7 @@ impl<L: Log> Follower<L> {
         let mut prepared = false;
         loop {
             let looked = self.look(&mut assigned, &mut prepared);
-            let was_connected = self
-                .following
-                .connected
-                .swap(looked.is_ok(), Ordering::Relaxed);
+            let was_connected = self.following.connected.swap(looked.is_ok(), Ordering::Relaxed);
             match looked {
                 Ok(()) if !was_connected => tracing::info!("the log answers"),
                 Ok(()) => {}
@@ -122,12 +108,8 @@ impl<L: Log> Follower<L> {
                 }
                 Err(error) => tracing::debug!(%error, "the log still doesn't answer"),
             }
-            self.metrics
-                .connected
-                .set(self.following.connected.load(Ordering::Relaxed).into());
-            self.metrics
-                .stale_ms
-                .set(self.following.stale_ms((self.clock)()));
+            self.metrics.connected.set(self.following.connected.load(Ordering::Relaxed).into());
+            self.metrics.stale_ms.set(self.following.stale_ms((self.clock)()));
             if stop.recv_timeout(LOOK_EVERY) != Err(mpsc::RecvTimeoutError::Timeout) {
                 return;
             }
@@ -152,8 +134,7 @@ impl<L: Log> Follower<L> {
         self.found.store(true, Ordering::Release);
         for partition in self.store.partitions().iter() {
             let end = self.log.bounds(partition.id)?.end;
-            self.metrics
-                .set_lag(partition.id, (end - partition.next_offset()).max(0));
+            self.metrics.set_lag(partition.id, (end - partition.next_offset()).max(0));
         }
         Ok(())
     }
@@ -165,30 +146,17 @@ impl<L: Log> Follower<L> {
         let partitions = self.store.partitions();
         if let Some(known) = partitions.iter().find(|known| known.id == partition) {
             let offset = known.next_offset();
-            return Ok(Assignment {
-                partition,
-                offset,
-                since_ms: i64::MIN,
-                catch_up_to,
-            });
+            return Ok(Assignment { partition, offset, since_ms: i64::MIN, catch_up_to });
         }
         let now_ms = (self.clock)();
         let Beginning { offset, since_ms } = match self.start {
-            Start::Latest if !came_later => Beginning {
-                offset: bounds.end,
-                since_ms: now_ms,
-            },
+            Start::Latest if !came_later => Beginning { offset: bounds.end, since_ms: now_ms },
             Start::Windows if !came_later => {
                 let after_ms = now_ms - self.horizon_ms - self.bounds.lateness_ms;
                 beginning(&*self.log, partition, after_ms, self.bounds.skew_ms)?
             }
             _ => beginning(&*self.log, partition, i64::MIN, self.bounds.skew_ms)?,
         };
-        Ok(Assignment {
-            partition,
-            offset,
-            since_ms,
-            catch_up_to,
-        })
+        Ok(Assignment { partition, offset, since_ms, catch_up_to })
     }
 }

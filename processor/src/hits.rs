@@ -21,11 +21,7 @@ pub fn hits<'p>(project: &'p Project, event: &Event<'_>, mut hit: impl FnMut(&'p
             continue;
         }
         let properties = properties.get_or_insert_with(|| pick(project, named, event));
-        if matcher
-            .filters
-            .iter()
-            .all(|filter| filter.matches(properties.value(&filter.key)))
-        {
+        if matcher.filters.iter().all(|filter| filter.matches(properties.value(&filter.key))) {
             hit(matcher);
         }
     }
@@ -38,11 +34,7 @@ struct Picked<'p>(Vec<(&'p str, Value)>);
 
 impl Picked<'_> {
     fn value(&self, key: &str) -> Option<&Value> {
-        self.0
-            .iter()
-            .rev()
-            .find(|(name, _)| *name == key)
-            .map(|(_, value)| value)
+        self.0.iter().rev().find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 }
 
@@ -50,16 +42,12 @@ fn pick<'p>(project: &'p Project, named: &[usize], event: &Event<'_>) -> Picked<
     let Some(properties) = event.properties else {
         return Picked::default();
     };
-    let filters = named
-        .iter()
-        .flat_map(|index| &project.matchers[*index].filters);
+    let filters = named.iter().flat_map(|index| &project.matchers[*index].filters);
     let wanted: Vec<&'p str> = filters.map(|filter| filter.key.as_str()).collect();
     let mut deserializer = serde_json::Deserializer::from_str(properties.get());
     // The record was checked as JSON when it was parsed; only a nesting beyond serde_json's
     // bound is left to fail here, and then no filter holds.
-    Wanted(wanted)
-        .deserialize(&mut deserializer)
-        .unwrap_or_default()
+    Wanted(wanted).deserialize(&mut deserializer).unwrap_or_default()
 }
 
 struct Wanted<'p>(Vec<&'p str>);

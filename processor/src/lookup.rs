@@ -30,11 +30,7 @@ pub struct Here {
 impl Here {
     fn caught_up(&self) -> bool {
         self.found.load(Ordering::Acquire)
-            && self
-                .store
-                .partitions()
-                .iter()
-                .all(|partition| partition.caught_up())
+            && self.store.partitions().iter().all(|partition| partition.caught_up())
     }
 
     fn read(&self, project: ProjectId, distinct_ids: &[&str]) -> Result<Record, Unknown> {
@@ -66,24 +62,11 @@ impl Lookup for Here {
         };
         if !self.caught_up() {
             unknown = unknown.or(Some(Unknown::CatchingUp));
-        } else if self
-            .unknown_after_ms
-            .is_some_and(|bound_ms| stale_ms > bound_ms)
-        {
+        } else if self.unknown_after_ms.is_some_and(|bound_ms| stale_ms > bound_ms) {
             unknown = unknown.or(Some(Unknown::Stale));
         }
-        let stale_ms = if stale_ms > STALE_AFTER_MS {
-            stale_ms
-        } else {
-            0
-        };
-        Facts {
-            record,
-            coverage,
-            unknown,
-            position,
-            stale_ms,
-        }
+        let stale_ms = if stale_ms > STALE_AFTER_MS { stale_ms } else { 0 };
+        Facts { record, coverage, unknown, position, stale_ms }
     }
 
     fn ready(&self, _: i64) -> Result<(), String> {
@@ -94,10 +77,7 @@ impl Lookup for Here {
             return Err("the log has not answered yet".to_owned());
         }
         let partitions = self.store.partitions();
-        let behind = partitions
-            .iter()
-            .filter(|partition| !partition.caught_up())
-            .count();
+        let behind = partitions.iter().filter(|partition| !partition.caught_up()).count();
         match behind {
             0 => Ok(()),
             _ => Err(format!(

@@ -39,9 +39,7 @@ fn main() -> ExitCode {
     let command = match cli::parse() {
         Ok(command) => command,
         Err(mistakes) => {
-            mistakes
-                .iter()
-                .for_each(|mistake| eprintln!("sluice: {mistake}"));
+            mistakes.iter().for_each(|mistake| eprintln!("sluice: {mistake}"));
             return ExitCode::from(2);
         }
     };
@@ -63,20 +61,14 @@ fn main() -> ExitCode {
 }
 
 /// The only clocks of the process.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "main alone reads the clock, for everyone"
-)]
+#[allow(clippy::disallowed_methods, reason = "main alone reads the clock, for everyone")]
 fn clocks() -> Clocks {
     let began = std::time::Instant::now();
     let now = || {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         since.map_or(0, |since| since.as_millis() as i64)
     };
-    Clocks {
-        now: Arc::new(now),
-        elapsed: Arc::new(move || began.elapsed()),
-    }
+    Clocks { now: Arc::new(now), elapsed: Arc::new(move || began.elapsed()) }
 }
 
 fn start_logging(settings: &Settings) -> anyhow::Result<()> {
@@ -92,10 +84,8 @@ fn start_logging(settings: &Settings) -> anyhow::Result<()> {
 
 fn embedded(settings: &Settings, clocks: &Clocks) -> anyhow::Result<Node<Embedded>> {
     let (told, heard) = node::position();
-    let retention = Retention {
-        age_ms: settings.log_retention_ms,
-        bytes: settings.log_retention_bytes,
-    };
+    let retention =
+        Retention { age_ms: settings.log_retention_ms, bytes: settings.log_retention_bytes };
     let folder = settings.data_dir.join("log");
     let log = Embedded::open(&folder, retention, heard, Arc::clone(&clocks.now))
         .with_context(|| format!("the embedded log in {}", folder.display()))?;
@@ -136,14 +126,9 @@ fn answer<L: Log + Append>(settings: &Settings, node: Node<L>) -> anyhow::Result
 }
 
 async fn listen(settings: &Settings) -> anyhow::Result<tokio::net::TcpListener> {
-    tokio::net::TcpListener::bind(settings.listen)
-        .await
-        .with_context(|| {
-            format!(
-                "{} can't be listened on; give another with --listen",
-                settings.listen
-            )
-        })
+    tokio::net::TcpListener::bind(settings.listen).await.with_context(|| {
+        format!("{} can't be listened on; give another with --listen", settings.listen)
+    })
 }
 
 async fn serve_until<L: Log + Append>(
@@ -212,10 +197,7 @@ fn develop(settings: &Settings, traffic: bool) -> anyhow::Result<()> {
     });
     runtime.shutdown_timeout(Duration::from_millis(100));
     node.stop();
-    println!(
-        "stopped; everything is kept in {}",
-        settings.data_dir.display()
-    );
+    println!("stopped; everything is kept in {}", settings.data_dir.display());
     shown
 }
 
@@ -225,10 +207,7 @@ fn check(folder: &std::path::Path) -> anyhow::Result<()> {
     let mut registry = schemas::catalog::Registry::default();
     match schemas::definitions::compile(&sources, &environment, &mut registry) {
         Ok(compiled) => {
-            compiled
-                .warnings
-                .iter()
-                .for_each(|warning| println!("{warning}"));
+            compiled.warnings.iter().for_each(|warning| println!("{warning}"));
             for project in compiled.catalog.projects() {
                 println!(
                     "{}: {} flags, {} cohorts, {} matchers",

@@ -72,19 +72,13 @@ impl Metrics {
         metrics.register(registry.sub_registry_with_prefix("sluice"));
         let outcomes = [Outcome::Folded, Outcome::Unwatched, Outcome::Known].into_iter();
         for outcome in outcomes.chain(Skip::ALL.map(Outcome::Skipped)) {
-            drop(metrics.events.get_or_create(&OutcomeLabel {
-                outcome: outcome.label(),
-            }));
+            drop(metrics.events.get_or_create(&OutcomeLabel { outcome: outcome.label() }));
         }
         metrics
     }
 
     fn register(&self, sluice: &mut Registry) {
-        sluice.register(
-            "events",
-            "Records by what became of them",
-            self.events.clone(),
-        );
+        sluice.register("events", "Records by what became of them", self.events.clone());
         sluice.register(
             "events_clamped",
             "Events whose time ran ahead of the log's by more than the skew",
@@ -95,26 +89,14 @@ impl Metrics {
             "Times the log had lost what was to be read next",
             self.truncations.clone(),
         );
-        sluice.register(
-            "log_lag_records",
-            "Records not folded yet",
-            self.lag.clone(),
-        );
+        sluice.register("log_lag_records", "Records not folded yet", self.lag.clone());
         sluice.register(
             "log_stale_milliseconds",
             "How long ago state last had everything of the log",
             self.stale_ms.clone(),
         );
-        sluice.register(
-            "log_connected",
-            "1 while the log answers",
-            self.connected.clone(),
-        );
-        sluice.register(
-            "checkpoints",
-            "Durable checkpoints",
-            self.checkpoints.clone(),
-        );
+        sluice.register("log_connected", "1 while the log answers", self.connected.clone());
+        sluice.register("checkpoints", "Durable checkpoints", self.checkpoints.clone());
         sluice.register(
             "checkpoint_failures",
             "Checkpoints that could not be written",
@@ -126,11 +108,7 @@ impl Metrics {
             self.checkpoint_seconds.clone(),
         );
         sluice.register("hot_people", "People in memory", self.hot_people.clone());
-        sluice.register(
-            "hot_bytes",
-            "Bytes of people in memory",
-            self.hot_bytes.clone(),
-        );
+        sluice.register("hot_bytes", "Bytes of people in memory", self.hot_bytes.clone());
         sluice.register(
             "matchers_filling",
             "Matchers being filled from the log",
@@ -146,9 +124,7 @@ impl Metrics {
     /// Adds a batch's counts, and empties it.
     pub fn count_events(&self, counts: &mut EventCounts) {
         for (outcome, count) in counts.outcomes.drain() {
-            let label = OutcomeLabel {
-                outcome: outcome.label(),
-            };
+            let label = OutcomeLabel { outcome: outcome.label() };
             self.events.get_or_create(&label).inc_by(count);
             if let Outcome::Skipped(skip) = outcome {
                 tracing::debug!(reason = skip.label(), count, "records skipped");
@@ -161,19 +137,14 @@ impl Metrics {
     pub fn events_total(&self) -> u64 {
         let outcomes = [Outcome::Folded, Outcome::Unwatched, Outcome::Known].into_iter();
         let outcomes = outcomes.chain(Skip::ALL.map(Outcome::Skipped));
-        let count = |o: Outcome| {
-            self.events
-                .get_or_create(&OutcomeLabel { outcome: o.label() })
-                .get()
-        };
+        let count =
+            |o: Outcome| self.events.get_or_create(&OutcomeLabel { outcome: o.label() }).get();
         outcomes.map(count).sum()
     }
 
     /// Tells how many records of a partition aren't folded yet.
     pub fn set_lag(&self, partition: i32, records: i64) {
-        self.lag
-            .get_or_create(&PartitionLabel { partition })
-            .set(records);
+        self.lag.get_or_create(&PartitionLabel { partition }).set(records);
     }
 
     /// Records not folded yet, in all of these partitions.

@@ -93,36 +93,15 @@ impl<L: Log + Append> Node<L> {
         };
         let catalog = definitions.catalog();
         let threads = Vec::new();
-        let mut node = Node {
-            app,
-            store,
-            catalog,
-            metrics,
-            following: Arc::clone(&following),
-            threads,
-        };
-        node.spawn_all(Threads {
-            settings,
-            log,
-            definitions,
-            found,
-            clocks: clocks.clone(),
-        })?;
+        let mut node =
+            Node { app, store, catalog, metrics, following: Arc::clone(&following), threads };
+        node.spawn_all(Threads { settings, log, definitions, found, clocks: clocks.clone() })?;
         Ok(node)
     }
 
     fn spawn_all(&mut self, with: Threads<'_, L>) -> anyhow::Result<()> {
-        let Threads {
-            settings,
-            log,
-            definitions,
-            found,
-            clocks,
-        } = with;
-        let bounds = Bounds {
-            skew_ms: settings.skew_ms,
-            lateness_ms: settings.lateness_ms,
-        };
+        let Threads { settings, log, definitions, found, clocks } = with;
+        let bounds = Bounds { skew_ms: settings.skew_ms, lateness_ms: settings.lateness_ms };
         let (orders, obeyed) = mpsc::channel();
         let parts = Parts {
             orders: obeyed,
@@ -174,9 +153,7 @@ impl<L: Log + Append> Node<L> {
         orders: mpsc::Sender<Order>,
     ) -> anyhow::Result<()> {
         let metrics = Arc::clone(&self.metrics);
-        self.spawn("definitions", move |stop| {
-            definitions.watch(&filler, &orders, &metrics, &stop)
-        })
+        self.spawn("definitions", move |stop| definitions.watch(&filler, &orders, &metrics, &stop))
     }
 
     fn spawn(
@@ -186,8 +163,7 @@ impl<L: Log + Append> Node<L> {
     ) -> anyhow::Result<()> {
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::Builder::new().name(name.to_owned());
-        self.threads
-            .push((stop, thread.spawn(move || run(stopped))?));
+        self.threads.push((stop, thread.spawn(move || run(stopped))?));
         Ok(())
     }
 

@@ -26,85 +26,33 @@ const fn setting(key: &'static str, default: &'static str, help: &'static str) -
 /// Every setting there is.
 pub const SETTINGS: &[Setting] = &[
     setting("listen", "127.0.0.1:7070", "address and port to answer on"),
-    setting(
-        "data_dir",
-        ".sluice",
-        "folder for the store and the embedded log",
-    ),
-    setting(
-        "definitions",
-        "definitions",
-        "folder with a folder for each project",
-    ),
-    setting(
-        "log",
-        "embedded",
-        "where events come from: embedded or kafka",
-    ),
+    setting("data_dir", ".sluice", "folder for the store and the embedded log"),
+    setting("definitions", "definitions", "folder with a folder for each project"),
+    setting("log", "embedded", "where events come from: embedded or kafka"),
     setting(
         "start",
         "windows",
         "where to begin without a stored offset: windows (far enough \
         back for all of them), earliest or latest",
     ),
-    setting(
-        "kafka_brokers",
-        "127.0.0.1:9092",
-        "host:port of brokers, separated by commas",
-    ),
+    setting("kafka_brokers", "127.0.0.1:9092", "host:port of brokers, separated by commas"),
     setting("kafka_topic", "events", "the topic that holds events"),
-    setting(
-        "kafka_group",
-        "sluice",
-        "the consumer group that names advisory commits",
-    ),
-    setting(
-        "kafka_partitions",
-        "8",
-        "partitions of the topic if Sluice has to make it",
-    ),
-    setting(
-        "checkpoint_interval_ms",
-        "5000",
-        "milliseconds between checkpoints",
-    ),
-    setting(
-        "hot_bytes",
-        "268435456",
-        "bytes of people held in memory at most",
-    ),
+    setting("kafka_group", "sluice", "the consumer group that names advisory commits"),
+    setting("kafka_partitions", "8", "partitions of the topic if Sluice has to make it"),
+    setting("checkpoint_interval_ms", "5000", "milliseconds between checkpoints"),
+    setting("hot_bytes", "268435456", "bytes of people held in memory at most"),
     setting("cache_bytes", "33554432", "bytes of RocksDB's block cache"),
-    setting(
-        "log_retention_ms",
-        "604800000",
-        "milliseconds the embedded log keeps records",
-    ),
-    setting(
-        "log_retention_bytes",
-        "4294967296",
-        "bytes the embedded log takes at most",
-    ),
-    setting(
-        "skew_ms",
-        "5000",
-        "milliseconds an event may be ahead of its record",
-    ),
-    setting(
-        "lateness_ms",
-        "3600000",
-        "milliseconds an event may come after its window passed",
-    ),
+    setting("log_retention_ms", "604800000", "milliseconds the embedded log keeps records"),
+    setting("log_retention_bytes", "4294967296", "bytes the embedded log takes at most"),
+    setting("skew_ms", "5000", "milliseconds an event may be ahead of its record"),
+    setting("lateness_ms", "3600000", "milliseconds an event may come after its window passed"),
     setting(
         "unknown_after_ms",
         "never",
         "milliseconds behind the log after which conditions \
         turn unknown, or never",
     ),
-    setting(
-        "log_level",
-        "info",
-        "what is logged: error, warn, info, debug, or a filter",
-    ),
+    setting("log_level", "info", "what is logged: error, warn, info, debug, or a filter"),
 ];
 
 /// What sets one librdkafka property: `kafka_property_security_protocol` in the environment,
@@ -184,12 +132,7 @@ pub fn read(sources: &Sources) -> Result<Read, Vec<String>> {
     let mut warnings = Vec::new();
     let mut said: Said = SETTINGS
         .iter()
-        .map(|setting| {
-            (
-                setting.key.to_owned(),
-                (setting.default.to_owned(), String::new()),
-            )
-        })
+        .map(|setting| (setting.key.to_owned(), (setting.default.to_owned(), String::new())))
         .collect();
     if let Some((path, text)) = &sources.file {
         let place = path.display().to_string();
@@ -212,11 +155,7 @@ pub fn read(sources: &Sources) -> Result<Read, Vec<String>> {
         said.insert(key.clone(), (value.clone(), flag));
     }
     let settings = check(&said, &mut mistakes);
-    if mistakes.is_empty() {
-        Ok(Read { settings, warnings })
-    } else {
-        Err(mistakes)
-    }
+    if mistakes.is_empty() { Ok(Read { settings, warnings }) } else { Err(mistakes) }
 }
 
 fn read_file(place: &str, text: &str, said: &mut Said, mistakes: &mut Vec<String>) {
@@ -240,20 +179,15 @@ fn read_file(place: &str, text: &str, said: &mut Said, mistakes: &mut Vec<String
                 let place = format!("{place}: {key}");
                 said.insert(key, (text(&value), place));
             }
-            _ => mistakes.push(format!(
-                "{place}: {key:?} is no setting; did you mean {:?}?",
-                nearest(&key)
-            )),
+            _ => mistakes
+                .push(format!("{place}: {key:?} is no setting; did you mean {:?}?", nearest(&key))),
         }
     }
 }
 
 fn nearest(key: &str) -> &'static str {
     let far = |setting: &&Setting| (strsim::jaro_winkler(setting.key, key) * 1e6) as i64;
-    SETTINGS
-        .iter()
-        .max_by_key(far)
-        .map_or("listen", |setting| setting.key)
+    SETTINGS.iter().max_by_key(far).map_or("listen", |setting| setting.key)
 }
 
 fn check(said: &Said, mistakes: &mut Vec<String>) -> Settings {
@@ -269,10 +203,7 @@ fn check(said: &Said, mistakes: &mut Vec<String>) -> Settings {
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7070))),
         data_dir: check.text("data_dir").into(),
         definitions: check.text("definitions").into(),
-        log: check.one_of(
-            "log",
-            &[("embedded", LogKind::Embedded), ("kafka", LogKind::Kafka)],
-        ),
+        log: check.one_of("log", &[("embedded", LogKind::Embedded), ("kafka", LogKind::Kafka)]),
         start: check.one_of(
             "start",
             &[
@@ -305,9 +236,7 @@ struct Check<'a> {
 impl<'a> Check<'a> {
     /// The value, and where it was said.
     fn said(&self, key: &str) -> (&'a str, &'a str) {
-        self.said
-            .get(key)
-            .map_or(("", ""), |(value, place)| (value.as_str(), place.as_str()))
+        self.said.get(key).map_or(("", ""), |(value, place)| (value.as_str(), place.as_str()))
     }
 
     fn text(&mut self, key: &str) -> String {
@@ -331,22 +260,14 @@ impl<'a> Check<'a> {
         let value = value.filter(|value| (least..=most).contains(value));
         let value = value.and_then(|value| T::try_from(value).ok());
         if value.is_none() {
-            let most = if most == i64::MAX {
-                "…".to_owned()
-            } else {
-                most.to_string()
-            };
+            let most = if most == i64::MAX { "…".to_owned() } else { most.to_string() };
             self.mistake(key, &format!("a whole number from {least} to {most}"));
         }
         value.unwrap_or_default()
     }
 
     fn number_or_never(&mut self, key: &str) -> Option<i64> {
-        if self.said(key).0 == "never" {
-            None
-        } else {
-            Some(self.number(key, 1, i64::MAX))
-        }
+        if self.said(key).0 == "never" { None } else { Some(self.number(key, 1, i64::MAX)) }
     }
 
     fn one_of<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> T {
@@ -372,10 +293,7 @@ mod tests {
 
     fn environment(pairs: &[(&str, &str)]) -> Sources {
         let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Sources {
-            environment: pairs.iter().map(pair).collect(),
-            ..Sources::default()
-        }
+        Sources { environment: pairs.iter().map(pair).collect(), ..Sources::default() }
     }
 
     #[test]
@@ -399,10 +317,7 @@ mod tests {
     #[test]
     fn all_mistakes_are_reported_together_with_their_places() {
         let mut sources = environment(&[("SLUICE_LOG", "kafkaesque")]);
-        sources.file = Some((
-            "sluice.toml".into(),
-            "skew_ms = -1\nlissten = 'x'".to_owned(),
-        ));
+        sources.file = Some(("sluice.toml".into(), "skew_ms = -1\nlissten = 'x'".to_owned()));
         let mistakes = read(&sources).expect_err("three mistakes");
         assert_eq!(
             mistakes,

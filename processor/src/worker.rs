@@ -183,12 +183,7 @@ impl<R: Reader> Worker<R> {
     }
 
     fn assign(&mut self, assignment: &Assignment) -> Result<(), LogError> {
-        let Assignment {
-            partition: id,
-            offset,
-            since_ms,
-            catch_up_to,
-        } = *assignment;
+        let Assignment { partition: id, offset, since_ms, catch_up_to } = *assignment;
         if self.followed.contains_key(&id) {
             return Ok(());
         }
@@ -218,18 +213,12 @@ impl<R: Reader> Worker<R> {
             log_time_ms: i64::MIN,
             restarted: Vec::new(),
         };
-        let read = self
-            .reader
-            .read(BATCH_RECORDS_MAX, IDLE_WAIT, &mut |arrival| {
-                met.meet(arrival)
-            });
+        let read = self.reader.read(BATCH_RECORDS_MAX, IDLE_WAIT, &mut |arrival| met.meet(arrival));
         let (log_time_ms, restarted) = (met.log_time_ms, met.restarted);
         for (partition, offset, seen_ms) in restarted {
             self.restart(partition, offset, seen_ms);
         }
-        self.following
-            .log_time_ms
-            .fetch_max(log_time_ms, Ordering::Relaxed);
+        self.following.log_time_ms.fetch_max(log_time_ms, Ordering::Relaxed);
         self.publish();
         self.metrics.count_events(&mut self.counts);
         read.map(|_| ())
@@ -268,9 +257,7 @@ impl<R: Reader> Worker<R> {
             }
             current_at_ms = current_at_ms.min(followed.current_at_ms);
         }
-        self.following
-            .current_at_ms
-            .store(current_at_ms, Ordering::Relaxed);
+        self.following.current_at_ms.store(current_at_ms, Ordering::Relaxed);
         let position = self.store.position();
         self.following.position.send_if_modified(|published| {
             let moved = *published != position;
@@ -332,8 +319,7 @@ impl Met<'_> {
         followed.at_end = false;
         if std::mem::take(&mut followed.truncated) {
             let seen_ms = Some(record.timestamp_ms);
-            self.restarted
-                .push((record.partition, record.offset, seen_ms));
+            self.restarted.push((record.partition, record.offset, seen_ms));
         }
     }
 }

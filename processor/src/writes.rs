@@ -23,9 +23,7 @@ struct Writes<'a> {
 pub fn may_write(event: &Event<'_>) -> bool {
     event.properties.is_some_and(|properties| {
         let bytes = properties.get().as_bytes();
-        [&b"$set"[..], b"$unset", b"\\u0024"]
-            .iter()
-            .any(|sign| memmem::find(bytes, sign).is_some())
+        [&b"$set"[..], b"$unset", b"\\u0024"].iter().any(|sign| memmem::find(bytes, sign).is_some())
     })
 }
 
@@ -44,21 +42,11 @@ pub fn writes(event: &Event<'_>, stamp: Entry, mut write: impl FnMut(Register<'_
             continue;
         };
         for (key, value) in values {
-            write(Register {
-                key: key.into(),
-                kind,
-                stamp,
-                value: value.get().into(),
-            });
+            write(Register { key: key.into(), kind, stamp, value: value.get().into() });
         }
     }
     let names = writes.unset.map(RawValue::get).unwrap_or_default();
     for key in serde_json::from_str::<Vec<String>>(names).unwrap_or_default() {
-        write(Register {
-            key: key.into(),
-            kind: Kind::Unset,
-            stamp,
-            value: "".into(),
-        });
+        write(Register { key: key.into(), kind: Kind::Unset, stamp, value: "".into() });
     }
 }

@@ -117,10 +117,7 @@ impl Filter {
 
     /// Passes what this filter doesn't; what can't be evaluated passes neither.
     pub fn opposite(self) -> Filter {
-        Filter {
-            negated: !self.negated,
-            ..self
-        }
+        Filter { negated: !self.negated, ..self }
     }
 
     /// Whether the property, or its absence, passes. A null counts as set.
@@ -153,11 +150,7 @@ impl Filter {
     }
 
     fn of(key: &str, test: Test) -> Filter {
-        Filter {
-            key: key.to_owned(),
-            test,
-            negated: false,
-        }
+        Filter { key: key.to_owned(), test, negated: false }
     }
 }
 
@@ -174,11 +167,7 @@ impl Test {
             Test::Truthy(truth) => Some(is_truthy(value) == *truth),
             Test::Contains(needles) => {
                 let hay = text(value);
-                Some(
-                    needles
-                        .iter()
-                        .any(|needle| contains(hay.as_bytes(), needle.as_bytes())),
-                )
+                Some(needles.iter().any(|needle| contains(hay.as_bytes(), needle.as_bytes())))
             }
             Test::StartsWith(start) => {
                 let head = text(value);
@@ -230,10 +219,7 @@ fn unknown_operator(key: &str, operator: &str) -> Fault {
         true => (NOT_SUPPORTED, "isn't supported yet"),
         false => (UNREADABLE, "is unknown"),
     };
-    Fault {
-        code,
-        message: format!("the operator `{operator}` on `{key}` {what}"),
-    }
+    Fault { code, message: format!("the operator `{operator}` on `{key}` {what}") }
 }
 
 fn exact(value: &Value, matching: PropertyMatching) -> Test {
@@ -246,10 +232,7 @@ fn exact(value: &Value, matching: PropertyMatching) -> Test {
         Value::Array(members) => sorted(members.iter().map(lower)),
         scalar => vec![lower(scalar)],
     };
-    Test::OneOf {
-        texts,
-        numbers: Vec::new(),
-    }
+    Test::OneOf { texts, numbers: Vec::new() }
 }
 
 fn needles(value: &Value) -> Vec<String> {
@@ -263,17 +246,11 @@ fn needles(value: &Value) -> Vec<String> {
 /// The pattern compiled, unless it is broken.
 pub(crate) fn regex(pattern: &str) -> Option<Box<fancy_regex::Regex>> {
     let mut builder = fancy_regex::RegexBuilder::new(pattern);
-    builder
-        .backtrack_limit(REGEX_BACKTRACKS_MAX)
-        .build()
-        .ok()
-        .map(Box::new)
+    builder.backtrack_limit(REGEX_BACKTRACKS_MAX).build().ok().map(Box::new)
 }
 
 fn compared(comparison: Comparison, value: &Value) -> Test {
-    number(value).map_or(Test::Senseless, |number| {
-        Test::Compared(comparison, number + 0.0)
-    })
+    number(value).map_or(Test::Senseless, |number| Test::Compared(comparison, number + 0.0))
 }
 
 fn between(value: &Value) -> Test {

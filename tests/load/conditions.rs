@@ -59,22 +59,13 @@ fn w1() -> Vec<(&'static str, Rule)> {
     let shoes = vec![("category", Wanted::OneOf(vec!["shoes".to_owned()]))];
     vec![
         ("three-adds", did("added to cart", ">= 3", 300)),
-        (
-            "dear-add",
-            Rule::did_where("added to cart", ">= 1", 300, dear),
-        ),
+        ("dear-add", Rule::did_where("added to cart", ">= 1", 300, dear)),
         ("five-views", did("product viewed", ">= 5", 300)),
-        (
-            "shoes",
-            Rule::did_where("product viewed", ">= 2", 300, shoes),
-        ),
+        ("shoes", Rule::did_where("product viewed", ">= 2", 300, shoes)),
         ("checkout", did("checkout started", ">= 1", 300)),
         ("two-checkouts", did("checkout started", ">= 2", 60)),
         ("bought", did("purchase", ">= 1", 300)),
-        (
-            "not-bought",
-            Rule::Not(Box::new(did("purchase", ">= 1", 300))),
-        ),
+        ("not-bought", Rule::Not(Box::new(did("purchase", ">= 1", 300)))),
         ("ten-views", did("product viewed", ">= 10", 600)),
         ("just-added", did("added to cart", ">= 1", 30)),
     ]
@@ -92,8 +83,5 @@ fn plain_flag(number: u32) -> (String, String) {
             "rules": [{ "when": { "person": { "plan": ["pro", "team"] } }, "rollout": "100%" }],
         }),
     };
-    (
-        format!("flags/plain-{number:02}.yaml"),
-        format!("{flag:#}\n"),
-    )
+    (format!("flags/plain-{number:02}.yaml"), format!("{flag:#}\n"))
 }

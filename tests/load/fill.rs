@@ -90,9 +90,7 @@ fn create_topic(config: &ClientConfig, arguments: &Arguments) -> Outcome {
     let topic = NewTopic::new(&arguments.topic, arguments.partitions, replication)
         .set("message.timestamp.type", "CreateTime");
     let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     for created in runtime.block_on(admin.create_topics([&topic], &options))? {
         created.map_err(|(topic, code)| format!("topic {topic}: {code}"))?;
     }

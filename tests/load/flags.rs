@@ -67,14 +67,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
         let join = |result: thread::Result<std::io::Result<Seen>>| {
             result.unwrap_or_else(|_| Err(std::io::Error::other("a thread panicked")))
         };
-        let asked: Vec<_> = askers
-            .into_iter()
-            .map(|thread| join(thread.join()))
-            .collect();
-        let sent: Vec<_> = senders
-            .into_iter()
-            .map(|thread| join(thread.join()))
-            .collect();
+        let asked: Vec<_> = askers.into_iter().map(|thread| join(thread.join())).collect();
+        let sent: Vec<_> = senders.into_iter().map(|thread| join(thread.join())).collect();
         (asked, sent)
     });
     let flags = together(asked)?;
@@ -82,10 +76,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     report("flags, since sent", &flags.since_sent, arguments.seconds);
     let batches = together(sent)?;
     report("batches, since due", &batches.since_due, arguments.seconds);
-    println!(
-        "failed: {} requests for flags, {} batches",
-        flags.failed, batches.failed
-    );
+    println!("failed: {} requests for flags, {} batches", flags.failed, batches.failed);
     Ok(())
 }
 
@@ -121,22 +112,13 @@ fn send(arguments: &Arguments, number: u64, start: Instant) -> std::io::Result<S
     let mut seen = Seen::new();
     let per_second = arguments.events_per_second / BATCH;
     let end = per_second * arguments.seconds;
-    for due in (Schedule {
-        start,
-        per_second,
-        next: number,
-        step: SENDERS,
-        end,
-    }) {
+    for due in (Schedule { start, per_second, next: number, step: SENDERS, end }) {
         let events = (0..BATCH).map(|_| {
             let person = person(&mut dice, arguments.persons);
             let name = *dice.pick(&NAMES);
             let price = dice.below(100);
             let event = Event::new(name, &person, now_ms(), &mut dice);
-            event
-                .with("price", price)
-                .with("category", "shoes")
-                .captured()
+            event.with("price", price).with("category", "shoes").captured()
         });
         let body = json!({ "api_key": TOKEN, "batch": events.collect::<Vec<_>>() }).to_string();
         let sent = Instant::now();
@@ -173,10 +155,8 @@ impl Seen {
     }
 
     fn record(&mut self, due: Instant, sent: Instant, fine: bool) {
-        self.since_due
-            .saturating_record(due.elapsed().as_micros() as u64);
-        self.since_sent
-            .saturating_record(sent.elapsed().as_micros() as u64);
+        self.since_due.saturating_record(due.elapsed().as_micros() as u64);
+        self.since_sent.saturating_record(sent.elapsed().as_micros() as u64);
         self.failed += u64::from(!fine);
     }
 }

@@ -1,8 +1,5 @@
 //! Measures what Sluice promises: fills a topic, loads a node over HTTP, and counts.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "measuring time is what this is for"
-)]
+#![allow(clippy::disallowed_methods, reason = "measuring time is what this is for")]
 
 mod conditions;
 #[path = "../dice.rs"]

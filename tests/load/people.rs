@@ -52,18 +52,12 @@ pub fn run(arguments: &Arguments) -> Outcome {
         let senders: Vec<_> = (0..arguments.connections)
             .map(|number| scope.spawn(move || send(arguments, number)))
             .collect();
-        senders
-            .into_iter()
-            .map(|sender| sender.join().map_err(|_| "a panic")?)
-            .collect()
+        senders.into_iter().map(|sender| sender.join().map_err(|_| "a panic")?).collect()
     });
     sent?;
     let events = arguments.people * arguments.events_each;
     let seconds = began.elapsed().as_secs_f64();
-    println!(
-        "{events} events in {seconds:.1} s: {:.0} events/s",
-        events as f64 / seconds
-    );
+    println!("{events} events in {seconds:.1} s: {:.0} events/s", events as f64 / seconds);
     println!(
         "memory {:.0} MiB, peak {:.0} MiB",
         process::memory_mib(arguments.pid)?,
@@ -79,10 +73,7 @@ fn send(arguments: &Arguments, number: u64) -> Result<(), String> {
     for round in 0..arguments.events_each {
         let event = PEOPLE_EVENTS[(round % PEOPLE_EVENTS.len() as u64) as usize];
         let firsts = (0..arguments.people).step_by(BATCH as usize);
-        for first in firsts
-            .skip(number as usize)
-            .step_by(arguments.connections as usize)
-        {
+        for first in firsts.skip(number as usize).step_by(arguments.connections as usize) {
             let last = (first + BATCH).min(arguments.people);
             let body = batch(event, first..last, &mut dice);
             let reply = connection.post("/batch/", body.as_bytes());
@@ -140,11 +131,7 @@ pub fn ready(arguments: &ReadyArguments) -> Outcome {
             }
         }
     }
-    println!(
-        "{} right answers after {:.3} s",
-        arguments.sample,
-        began.elapsed().as_secs_f64()
-    );
+    println!("{} right answers after {:.3} s", arguments.sample, began.elapsed().as_secs_f64());
     Ok(())
 }
 

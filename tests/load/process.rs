@@ -15,14 +15,9 @@ pub fn cpu_seconds(pid: u32) -> io::Result<f64> {
     // The name stands in brackets and may contain anything.
     let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
     let fields: Vec<&str> = fields.split(' ').collect();
-    let ticks = |field: usize| {
-        fields
-            .get(field)
-            .and_then(|ticks| ticks.parse::<f64>().ok())
-    };
+    let ticks = |field: usize| fields.get(field).and_then(|ticks| ticks.parse::<f64>().ok());
     let both = ticks(11).zip(ticks(12)).map(|(user, system)| user + system);
-    both.map(|ticks| ticks / TICKS_PER_SECOND)
-        .ok_or(io::ErrorKind::InvalidData.into())
+    both.map(|ticks| ticks / TICKS_PER_SECOND).ok_or(io::ErrorKind::InvalidData.into())
 }
 
 /// Its peak resident memory, in mebibytes.
@@ -45,6 +40,5 @@ fn status_mib(pid: u32, field: &str) -> io::Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix(field));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
-    kib.map(|kib| kib / 1024.0)
-        .ok_or(io::ErrorKind::InvalidData.into())
+    kib.map(|kib| kib / 1024.0).ok_or(io::ErrorKind::InvalidData.into())
 }

@@ -29,9 +29,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let shape = arguments.shape;
     let mut dice = Dice::new(shape.seed ^ 1);
     let busiest = 0..(arguments.sample / 2).min(shape.persons);
-    let others = busiest
-        .clone()
-        .map(|_| dice.below(u64::from(shape.persons)) as u32);
+    let others = busiest.clone().map(|_| dice.below(u64::from(shape.persons)) as u32);
     let sample: HashSet<u32> = others.chain(busiest).collect();
     let mut oracle = Oracle::default();
     for sketch in Workload::new(shape, arguments.ending) {
@@ -59,13 +57,6 @@ pub fn run(arguments: &Arguments) -> Outcome {
             }
         }
     }
-    println!(
-        "{compared} answers compared, {yes} of them yes, {} wrong",
-        wrong.len()
-    );
-    if wrong.is_empty() {
-        Ok(())
-    } else {
-        Err(wrong[..wrong.len().min(5)].join("\n").into())
-    }
+    println!("{compared} answers compared, {yes} of them yes, {} wrong", wrong.len());
+    if wrong.is_empty() { Ok(()) } else { Err(wrong[..wrong.len().min(5)].join("\n").into()) }
 }

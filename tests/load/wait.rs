@@ -63,20 +63,14 @@ pub fn run(arguments: &Arguments) -> Outcome {
         durable = ask()?;
     }
     report(&first, &last, &durable);
-    println!(
-        "peak memory {:.0} MiB",
-        process::memory_peak_mib(arguments.pid)?
-    );
+    println!("peak memory {:.0} MiB", process::memory_peak_mib(arguments.pid)?);
     Ok(())
 }
 
 fn report(first: &Sample, last: &Sample, durable: &Sample) {
     let seconds = (last.at - first.at).as_secs_f64();
     let events = last.events - first.events;
-    println!(
-        "{events} events in {seconds:.2} s: {:.0} events/s",
-        events / seconds
-    );
+    println!("{events} events in {seconds:.2} s: {:.0} events/s", events / seconds);
     let per_million = |cpu_seconds: f64| cpu_seconds / (last.events / 1e6);
     println!(
         "CPU seconds per million: {:.2} in the run, {:.2} from the process's start to the \
@@ -90,10 +84,7 @@ fn report(first: &Sample, last: &Sample, durable: &Sample) {
         (durable.at - last.at).as_secs_f64()
     );
     if first.events > 0.0 {
-        println!(
-            "the node had begun before: {} events were missed",
-            first.events
-        );
+        println!("the node had begun before: {} events were missed", first.events);
     }
 }
 

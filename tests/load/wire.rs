@@ -32,21 +32,12 @@ impl Connection {
     /// # Errors
     /// Nobody listens.
     pub fn open(url: &str) -> io::Result<Self> {
-        let host = url
-            .strip_prefix("http://")
-            .unwrap_or(url)
-            .trim_end_matches('/')
-            .to_owned();
+        let host = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/').to_owned();
         let stream = TcpStream::connect(&host)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Connection {
-            stream,
-            host,
-            request: Vec::new(),
-            received: Vec::new(),
-        })
+        Ok(Connection { stream, host, request: Vec::new(), received: Vec::new() })
     }
 
     /// # Errors
@@ -79,29 +70,20 @@ impl Connection {
         self.received.clear();
         let head_end = loop {
             self.read_more()?;
-            if let Some(at) = self
-                .received
-                .windows(4)
-                .position(|four| four == b"\r\n\r\n")
-            {
+            if let Some(at) = self.received.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at + 4;
             }
         };
         let head = String::from_utf8_lossy(&self.received[..head_end]).to_ascii_lowercase();
         let status = head.get(9..12).and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| io::Error::other(format!("no status in {head}")))?;
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length:"));
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
         let length = length.and_then(|length| length.trim().parse::<usize>().ok());
         let length = length.ok_or_else(|| io::Error::other(format!("no length in {head}")))?;
         while self.received.len() < head_end + length {
             self.read_more()?;
         }
-        Ok(Reply {
-            status,
-            body: &self.received[head_end..],
-        })
+        Ok(Reply { status, body: &self.received[head_end..] })
     }
 
     fn read_more(&mut self) -> io::Result<()> {
@@ -122,7 +104,5 @@ pub fn metric(text: &str, name: &str) -> f64 {
         let rest = line.strip_prefix(name);
         rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
     });
-    lines
-        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-        .sum()
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }

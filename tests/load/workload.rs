@@ -100,11 +100,7 @@ impl Workload {
         });
         let passed = i128::from(self.made) * i128::from(SPAN_MS) / i128::from(self.shape.events);
         let late = dice.per_mille(LATE_PER_MILLE);
-        let late_ms = if late {
-            dice.below(LATE_MS_MAX) as i64
-        } else {
-            0
-        };
+        let late_ms = if late { dice.below(LATE_MS_MAX) as i64 } else { 0 };
         Sketch {
             person,
             time_ms: self.start_ms + passed as i64 - late_ms,
@@ -182,16 +178,10 @@ impl Sketch {
             )
         })
         .and_then(|()| {
-            write!(
-                into,
-                r#""$current_url":"https://shop.example/p/{product}","price":{price},"#
-            )
+            write!(into, r#""$current_url":"https://shop.example/p/{product}","price":{price},"#)
         })
         .and_then(|()| {
-            write!(
-                into,
-                r#""category":"{category}","product_id":"p-{product:05}","$referrer":""#
-            )
+            write!(into, r#""category":"{category}","product_id":"p-{product:05}","$referrer":""#)
         });
         written.expect("writing to memory");
         // What fills the rest compresses as badly as what visitors come from.

@@ -36,9 +36,7 @@ impl Query {
         let mut query = Query::default();
         for pair in raw.unwrap_or_default().split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = percent_decode(value.as_bytes())
-                .decode_utf8_lossy()
-                .into_owned();
+            let value = percent_decode(value.as_bytes()).decode_utf8_lossy().into_owned();
             let is_true = matches!(value.as_str(), "1" | "true");
             match name {
                 "compression" if !value.is_empty() => query.compression = Some(value),
@@ -63,12 +61,7 @@ pub fn decode<'b>(
 ) -> Result<Cow<'b, str>, Refusal> {
     let header_text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let kind = header_text(header::CONTENT_TYPE).unwrap_or_default();
-    let kind = kind
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match kind.as_str() {
         "application/json" | "text/plain" | "" => {}
         "application/x-www-form-urlencoded" => return form(body),
@@ -80,21 +73,13 @@ pub fn decode<'b>(
         Some("base64") | None => encoding.contains("gzip") || body.starts_with(GZIP_MAGIC),
         Some(other) => return Err(undecodable(&format!("unsupported compression {other:?}"))),
     };
-    let bytes = if compressed {
-        Cow::Owned(gunzip(body)?)
-    } else {
-        Cow::Borrowed(body)
-    };
+    let bytes = if compressed { Cow::Owned(gunzip(body)?) } else { Cow::Borrowed(body) };
     let text = match bytes {
         Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
         Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
     };
     let looks_like_json = text.trim_start().starts_with(['{', '[']);
-    if looks_like_json {
-        Ok(text)
-    } else {
-        base64(text.as_bytes()).map(Cow::Owned)
-    }
+    if looks_like_json { Ok(text) } else { base64(text.as_bytes()).map(Cow::Owned) }
 }
 
 /// What serde_json says, as a refusal.
@@ -105,9 +90,7 @@ pub fn not_json(error: &serde_json::Error) -> Refusal {
 fn gunzip(body: &[u8]) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
     let mut bounded = MultiGzDecoder::new(body).take(BODY_BYTES_MAX as u64 + 1);
-    bounded
-        .read_to_end(&mut bytes)
-        .map_err(|error| undecodable(&format!("bad gzip: {error}")))?;
+    bounded.read_to_end(&mut bytes).map_err(|error| undecodable(&format!("bad gzip: {error}")))?;
     if bytes.len() > BODY_BYTES_MAX {
         return Err(Refusal::TooLarge(format!(
             "The body is larger than {BODY_BYTES_MAX} bytes once decompressed."
@@ -139,9 +122,7 @@ fn base64(text: &[u8]) -> Result<String, Refusal> {
     while !packed.len().is_multiple_of(4) {
         packed.push(b'=');
     }
-    let bytes = STANDARD
-        .decode(packed)
-        .map_err(|_| undecodable("invalid JSON"))?;
+    let bytes = STANDARD.decode(packed).map_err(|_| undecodable("invalid JSON"))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

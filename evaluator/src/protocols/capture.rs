@@ -67,25 +67,16 @@ async fn take<L: Lookup, A: Append>(
         sent.records(&token, (app.clock)())?
     };
     let accepted = records.len() as u64;
-    let position = app
-        .append
-        .append(records)
-        .await
-        .map_err(|error| match error {
-            AppendError::TooLarge { .. } => Refusal::TooLarge(error.to_string()),
-            AppendError::Full | AppendError::Unavailable(_) => {
-                Refusal::Unavailable(error.to_string())
-            }
-        })?;
+    let position = app.append.append(records).await.map_err(|error| match error {
+        AppendError::TooLarge { .. } => Refusal::TooLarge(error.to_string()),
+        AppendError::Full | AppendError::Unavailable(_) => Refusal::Unavailable(error.to_string()),
+    })?;
     app.metrics.captured("accepted", accepted);
     app.metrics.captured("skipped", skipped);
     let mut response = if query.beacon {
         StatusCode::NO_CONTENT.into_response()
     } else {
-        let json = (
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
+        let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         ([json], r#"{"status":1}"#).into_response()
     };
     if let Ok(position) = HeaderValue::from_str(&position_text(&position)) {
@@ -113,29 +104,17 @@ impl<'a> Sent<'a> {
         let text = text.trim_start();
         if text.starts_with('[') {
             let events = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-            return Ok(Sent {
-                envelope: Fields::default(),
-                events,
-                single: false,
-            });
+            return Ok(Sent { envelope: Fields::default(), events, single: false });
         }
         let envelope: Fields<'a> = fields(text).map_err(|error| not_json(&error))?;
         match envelope.get("batch") {
             Some(batch) => {
                 let events = serde_json::from_str(batch.get()).map_err(|error| not_json(&error))?;
-                Ok(Sent {
-                    envelope,
-                    events,
-                    single: false,
-                })
+                Ok(Sent { envelope, events, single: false })
             }
             None => {
                 let event = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-                Ok(Sent {
-                    envelope,
-                    events: vec![event],
-                    single: true,
-                })
+                Ok(Sent { envelope, events: vec![event], single: true })
             }
         }
     }
@@ -155,9 +134,7 @@ impl<'a> Sent<'a> {
             };
             match &agreed {
                 Some(agreed) if *agreed != token => {
-                    return Err(Refusal::Invalid(
-                        "Events of two projects in one request.".into(),
-                    ));
+                    return Err(Refusal::Invalid("Events of two projects in one request.".into()));
                 }
                 _ => agreed = Some(token),
             }
@@ -167,10 +144,7 @@ impl<'a> Sent<'a> {
 
     fn records(&self, token: &str, now_ms: i64) -> Result<Batch, Refusal> {
         let sent_at = self.envelope.get("sent_at").and_then(|raw| time_of(raw));
-        let mut batch = Batch {
-            records: Vec::with_capacity(self.events.len()),
-            skipped: 0,
-        };
+        let mut batch = Batch { records: Vec::with_capacity(self.events.len()), skipped: 0 };
         let mut first_mistake = None;
         for event in &self.events {
             match record(event, token, Clocks { now_ms, sent_at }) {
@@ -227,10 +201,7 @@ fn record(event: &RawValue, token: &str, clocks: Clocks) -> Result<Outgoing, Ref
     if value.len() > EVENT_BYTES_MAX {
         return Err(too_large(value.len()));
     }
-    Ok(Outgoing {
-        key: format!("{token}:{distinct_id}"),
-        value,
-    })
+    Ok(Outgoing { key: format!("{token}:{distinct_id}"), value })
 }
 
 /// PostHog's rule: what the sender's clock says, moved by how far that clock is off; an
@@ -252,19 +223,14 @@ fn timestamp_ms(fields: &Fields<'_>, clocks: Clocks) -> i64 {
 
 /// The event's properties; `$set` and `$set_once` beside them, as old SDKs send, move in.
 fn properties<'a>(fields: &Fields<'a>) -> Result<Cow<'a, RawValue>, Refusal> {
-    let given = fields
-        .get("properties")
-        .filter(|raw| raw.get().starts_with('{'))
-        .copied();
+    let given = fields.get("properties").filter(|raw| raw.get().starts_with('{')).copied();
     let beside = ["$set", "$set_once", "$unset"]
         .into_iter()
         .filter_map(|name| Some((name, *fields.get(name)?)));
     let mut joined: Option<serde_json::Map<String, Value>> = None;
     for (name, raw) in beside {
         let joined = joined.get_or_insert_with(|| {
-            given
-                .and_then(|raw| serde_json::from_str(raw.get()).ok())
-                .unwrap_or_default()
+            given.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
         });
         let value: Value = serde_json::from_str(raw.get()).map_err(|error| not_json(&error))?;
         joined.entry(name).or_insert(value);
@@ -283,12 +249,8 @@ fn properties<'a>(fields: &Fields<'a>) -> Result<Cow<'a, RawValue>, Refusal> {
 }
 
 fn fields(object: &str) -> serde_json::Result<Fields<'_>> {
-    serde_json::from_str::<FxHashMap<Name<'_>, &RawValue>>(object).map(|fields| {
-        fields
-            .into_iter()
-            .map(|(Name(name), raw)| (name, raw))
-            .collect()
-    })
+    serde_json::from_str::<FxHashMap<Name<'_>, &RawValue>>(object)
+        .map(|fields| fields.into_iter().map(|(Name(name), raw)| (name, raw)).collect())
 }
 
 /// A field's name, borrowed unless it has escapes.
@@ -315,20 +277,16 @@ fn in_properties<'a>(event: &Fields<'a>, name: &str) -> Option<Cow<'a, str>> {
 
 fn text_in<'a>(fields: &Fields<'a>, name: &str) -> Option<Cow<'a, str>> {
     let raw = fields.get(name)?.get();
-    if raw.starts_with('"') {
-        scalar(fields.get(name)?)
-    } else {
-        None
-    }
+    if raw.starts_with('"') { scalar(fields.get(name)?) } else { None }
 }
 
 /// Text as it is, null as nothing, anything else as its JSON text.
 fn scalar(raw: &RawValue) -> Option<Cow<'_, str>> {
     match raw.get() {
         "null" => None,
-        text if text.starts_with('"') => serde_json::from_str::<Name<'_>>(text)
-            .ok()
-            .map(|Name(text)| text),
+        text if text.starts_with('"') => {
+            serde_json::from_str::<Name<'_>>(text).ok().map(|Name(text)| text)
+        }
         other => Some(Cow::Borrowed(other)),
     }
 }
@@ -336,21 +294,13 @@ fn scalar(raw: &RawValue) -> Option<Cow<'_, str>> {
 /// RFC 3339 text, or epoch milliseconds.
 fn time_of(raw: &RawValue) -> Option<i64> {
     let text = scalar(raw)?;
-    if raw.get().starts_with('"') {
-        parse_timestamp_ms(&text)
-    } else {
-        text.parse().ok()
-    }
+    if raw.get().starts_with('"') { parse_timestamp_ms(&text) } else { text.parse().ok() }
 }
 
 fn missing(field: &str) -> Refusal {
-    Refusal::Invalid(format!(
-        "An event without {field:?}: it must be text and not empty."
-    ))
+    Refusal::Invalid(format!("An event without {field:?}: it must be text and not empty."))
 }
 
 fn too_large(bytes: usize) -> Refusal {
-    Refusal::TooLarge(format!(
-        "An event of {bytes} bytes; at most {EVENT_BYTES_MAX} are taken."
-    ))
+    Refusal::TooLarge(format!("An event of {bytes} bytes; at most {EVENT_BYTES_MAX} are taken."))
 }

@@ -94,23 +94,14 @@ fn context(asked: &Map<String, Value>) -> Result<Context, Refusal> {
     let key = |value: &Value| value.as_str().map(str::to_owned);
     Ok(Context {
         distinct_id: cut_distinct_id(&distinct_id).to_owned(),
-        person_properties: properties
-            .and_then(Value::as_object)
-            .cloned()
-            .unwrap_or_default(),
+        person_properties: properties.and_then(Value::as_object).cloned().unwrap_or_default(),
         flag_keys: keys.map(|keys| keys.iter().filter_map(key).collect()),
-        disable_flags: asked
-            .get("disable_flags")
-            .and_then(Value::as_bool)
-            .unwrap_or_default(),
+        disable_flags: asked.get("disable_flags").and_then(Value::as_bool).unwrap_or_default(),
     })
 }
 
 fn first<'v>(asked: &'v Map<String, Value>, names: &[&str]) -> Option<&'v Value> {
-    names
-        .iter()
-        .filter_map(|name| asked.get(*name))
-        .find(|value| !value.is_null())
+    names.iter().filter_map(|name| asked.get(*name)).find(|value| !value.is_null())
 }
 
 /// Text, or a number as text; an empty token is none, an empty distinct id is one.
@@ -124,27 +115,16 @@ fn text_of<'v>(asked: &'v Map<String, Value>, names: &[&str]) -> Option<Cow<'v, 
 }
 
 fn count<L, A>(app: &App<L, A>, decisions: &[Decision<'_>]) {
-    let failed = decisions
-        .iter()
-        .filter(|decision| decision.failed())
-        .count();
-    let on = decisions
-        .iter()
-        .filter(|decision| decision.outcome.enabled)
-        .count();
+    let failed = decisions.iter().filter(|decision| decision.failed()).count();
+    let on = decisions.iter().filter(|decision| decision.outcome.enabled).count();
     app.metrics.checked("failed", failed as u64);
     app.metrics.checked("on", on as u64);
-    app.metrics
-        .checked("off", (decisions.len() - failed - on) as u64);
+    app.metrics.checked("off", (decisions.len() - failed - on) as u64);
 }
 
 fn request_id(headers: &HeaderMap) -> uuid::Uuid {
-    let given = headers
-        .get("x-request-id")
-        .and_then(|value| value.to_str().ok());
-    given
-        .and_then(|id| id.parse().ok())
-        .unwrap_or_else(uuid::Uuid::new_v4)
+    let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
+    given.and_then(|id| id.parse().ok()).unwrap_or_else(uuid::Uuid::new_v4)
 }
 
 /// How new the facts were.
@@ -159,9 +139,7 @@ fn tell_facts(headers: &mut HeaderMap, facts: &Facts) {
 
 /// `partition:next offset`, separated by commas.
 pub fn position_text(position: &Position) -> String {
-    let parts = position
-        .iter()
-        .map(|(partition, next)| format!("{partition}:{next}"));
+    let parts = position.iter().map(|(partition, next)| format!("{partition}:{next}"));
     parts.collect::<Vec<_>>().join(",")
 }
 

@@ -25,16 +25,9 @@ pub async fn live() -> &'static str {
 /// Ready to be asked, or why not.
 pub async fn ready<L: Lookup, A: Append>(State(app): State<App<L, A>>) -> Response {
     match app.lookup.ready((app.clock)()) {
-        Ok(()) => Json(Health {
-            ready: true,
-            reason: None,
-        })
-        .into_response(),
+        Ok(()) => Json(Health { ready: true, reason: None }).into_response(),
         Err(reason) => {
-            let health = Json(Health {
-                ready: false,
-                reason: Some(reason),
-            });
+            let health = Json(Health { ready: false, reason: Some(reason) });
             (StatusCode::SERVICE_UNAVAILABLE, health).into_response()
         }
     }

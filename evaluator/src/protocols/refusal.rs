@@ -62,16 +62,8 @@ impl IntoResponse for Refusal {
 }
 
 fn unauthorized(code: &str, detail: &str) -> Response {
-    let body = Body {
-        r#type: "authentication_error",
-        code,
-        detail,
-        attr: None,
-    };
+    let body = Body { r#type: "authentication_error", code, detail, attr: None };
     let json = serde_json::to_string(&body).unwrap_or_default();
-    let kind = (
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    let kind = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     (StatusCode::UNAUTHORIZED, [kind], json).into_response()
 }

@@ -21,11 +21,7 @@ pub struct Checks {
 impl Default for Checks {
     fn default() -> Self {
         let took_us = Histogram::new_with_bounds(1, SLOWEST_US, 3).expect("constant bounds");
-        Checks {
-            took_us,
-            last: HashMap::new(),
-            flips: VecDeque::new(),
-        }
+        Checks { took_us, last: HashMap::new(), flips: VecDeque::new() }
     }
 }
 
@@ -36,10 +32,8 @@ impl Checks {
         let Some(flags) = answer["flags"].as_object() else {
             return;
         };
-        let now: BTreeMap<String, String> = flags
-            .iter()
-            .map(|(key, record)| (key.clone(), told(record)))
-            .collect();
+        let now: BTreeMap<String, String> =
+            flags.iter().map(|(key, record)| (key.clone(), told(record))).collect();
         let before = self.last.insert(distinct_id.to_owned(), now.clone());
         let Some(before) = before else { return };
         for (key, value) in now {
@@ -48,8 +42,7 @@ impl Checks {
                 if self.flips.len() == FLIPS_MAX {
                     self.flips.pop_front();
                 }
-                self.flips
-                    .push_back(format!("{distinct_id}  {key}: {was} → {value}"));
+                self.flips.push_back(format!("{distinct_id}  {key}: {was} → {value}"));
             }
         }
     }
@@ -77,19 +70,13 @@ impl Checks {
 
     /// The median and the slowest in a hundred, in microseconds.
     pub fn latency_us(&self) -> (u64, u64) {
-        (
-            self.took_us.value_at_quantile(0.5),
-            self.took_us.value_at_quantile(0.99),
-        )
+        (self.took_us.value_at_quantile(0.5), self.took_us.value_at_quantile(0.99))
     }
 }
 
 fn told(record: &Value) -> String {
     if record["failed"] == true {
-        return format!(
-            "unknown ({})",
-            record["reason"]["code"].as_str().unwrap_or_default()
-        );
+        return format!("unknown ({})", record["reason"]["code"].as_str().unwrap_or_default());
     }
     match (record["enabled"].as_bool(), record["variant"].as_str()) {
         (_, Some(variant)) => variant.to_owned(),

@@ -114,11 +114,7 @@ async fn show(view: &View, checks: &Mutex<Checks>, stop: impl Future<Output = ()
         if terminal {
             let table = screen::table(&now);
             // Up to where the last table began, and over it.
-            let up = if height > 0 {
-                format!("\x1b[{height}A\x1b[J")
-            } else {
-                String::new()
-            };
+            let up = if height > 0 { format!("\x1b[{height}A\x1b[J") } else { String::new() };
             height = table.lines().count();
             print!("{up}{table}");
         } else if refresh % LINE_EVERY == 0 {
@@ -135,15 +131,9 @@ fn snapshot(view: &View, checks: &mut Checks, events: u64) -> Snapshot {
     let (p50_us, p99_us) = checks.latency_us();
     Snapshot {
         events_per_s: events as f64 / REFRESH.as_secs_f64(),
-        lag_records: view
-            .metrics
-            .lag(partitions.iter().map(|partition| partition.id)),
+        lag_records: view.metrics.lag(partitions.iter().map(|partition| partition.id)),
         people: view.store.memory().people,
-        cohorts: catalog
-            .projects()
-            .iter()
-            .flat_map(|project| members(view, project))
-            .collect(),
+        cohorts: catalog.projects().iter().flat_map(|project| members(view, project)).collect(),
         flags: checks.flags(),
         flips: checks.flips(),
         checks: checks.count(),
@@ -155,11 +145,8 @@ fn snapshot(view: &View, checks: &mut Checks, events: u64) -> Snapshot {
 /// How many people are in each cohort now, and of how many that isn't known.
 fn members(view: &View, project: &Project) -> Vec<(String, usize, usize)> {
     let now_ms = (view.clocks.now)();
-    let mut counts: Vec<(String, usize, usize)> = project
-        .cohorts
-        .iter()
-        .map(|cohort| (cohort.key.clone(), 0, 0))
-        .collect();
+    let mut counts: Vec<(String, usize, usize)> =
+        project.cohorts.iter().map(|cohort| (cohort.key.clone(), 0, 0)).collect();
     let counted = view.store.each_person(project.id, |distinct_id, record| {
         let facts = Facts {
             record,
@@ -168,10 +155,7 @@ fn members(view: &View, project: &Project) -> Vec<(String, usize, usize)> {
             position: view.store.position(),
             stale_ms: 0,
         };
-        let context = Context {
-            distinct_id: distinct_id.to_owned(),
-            ..Context::default()
-        };
+        let context = Context { distinct_id: distinct_id.to_owned(), ..Context::default() };
         let asked = Asked::new(project, &context, &facts, now_ms);
         for (index, (_, members, unknown)) in counts.iter_mut().enumerate() {
             match asked.is_in(index) {
@@ -191,15 +175,12 @@ fn members(view: &View, project: &Project) -> Vec<(String, usize, usize)> {
 fn visit(address: SocketAddr, token: &str, clocks: &Clocks, stop: &mpsc::Receiver<()>) {
     let mut dice = fastrand::Rng::with_seed((clocks.now)() as u64);
     let now_ms = (clocks.now)();
-    let mut visitors: Vec<Visitor> = (0..VISITORS)
-        .map(|number| Visitor::new(number, now_ms, &mut dice))
-        .collect();
+    let mut visitors: Vec<Visitor> =
+        (0..VISITORS).map(|number| Visitor::new(number, now_ms, &mut dice)).collect();
     let url = format!("http://{address}/batch/");
     while stop.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
         let now_ms = (clocks.now)();
-        let acts = visitors
-            .iter_mut()
-            .filter_map(|visitor| visitor.act(now_ms, &mut dice));
+        let acts = visitors.iter_mut().filter_map(|visitor| visitor.act(now_ms, &mut dice));
         let batch: Vec<Value> = acts.collect();
         if batch.is_empty() {
             continue;

@@ -34,20 +34,27 @@ pub fn welcome(address: SocketAddr, token: &str, traffic: bool) -> String {
     } else {
         "no visitors (--no-traffic): the shop is yours"
     };
+    let post = |path: &str, body: &str| {
+        let kind = "-H 'content-type: application/json'";
+        format!("curl -s 'http://{address}{path}' {kind} -d '{{\"api_key\":\"{token}\",{body}}}'")
+    };
+    let add = post("/capture/", r#""event":"added to cart","distinct_id":"me""#);
+    let ask = post("/flags/?v=2", r#""distinct_id":"me""#);
+    let ask_one = post("/flags/?v=2", r#""distinct_id":"me","flag_keys":["free-shipping"]"#);
     format!(
-        r#"Sluice answers on http://{address}; {visitors}. Ctrl-C stops it, its data stays.
+        r"Sluice answers on http://{address}; {visitors}. Ctrl-C stops it, its data stays.
 
 Paste in another terminal:
 
   send an event:
-    curl -s http://{address}/capture/ -H 'content-type: application/json' -d '{{"api_key":"{token}","event":"added to cart","distinct_id":"me","properties":{{"price":80,"category":"shoes"}}}}'
+    {add}
 
   ask for flags:
-    curl -s 'http://{address}/flags/?v=2' -H 'content-type: application/json' -d '{{"api_key":"{token}","distinct_id":"me"}}'
+    {ask}
 
-  see a flag flip (three adds, then the flag is on; it goes off five minutes later, or when you buy):
-    for i in 1 2 3; do curl -s http://{address}/capture/ -H 'content-type: application/json' -d '{{"api_key":"{token}","event":"added to cart","distinct_id":"me"}}'; done; curl -s 'http://{address}/flags/?v=2' -H 'content-type: application/json' -d '{{"api_key":"{token}","distinct_id":"me","flag_keys":["free-shipping"]}}'
-"#
+  see a flag flip (on after three adds; off five minutes later, or after a purchase):
+    for i in 1 2 3; do {add}; done; {ask_one}
+"
     )
 }
 
@@ -72,20 +79,11 @@ pub fn table(now: &Snapshot) -> String {
             now.checks, now.p50_us, now.p99_us
         ),
     );
-    line(
-        &mut text,
-        format!("\n{:<28} {:>9} {:>9}", "cohort", "in now", "unknown"),
-    );
+    line(&mut text, format!("\n{:<28} {:>9} {:>9}", "cohort", "in now", "unknown"));
     for (key, members, unknown) in &now.cohorts {
         line(&mut text, format!("{key:<28} {members:>9} {unknown:>9}"));
     }
-    line(
-        &mut text,
-        format!(
-            "\n{:<28} {:>9} {:>9}",
-            "flag (of those asked)", "on", "asked"
-        ),
-    );
+    line(&mut text, format!("\n{:<28} {:>9} {:>9}", "flag (of those asked)", "on", "asked"));
     for (key, (on, asked)) in &now.flags {
         line(&mut text, format!("{key:<28} {on:>9} {asked:>9}"));
     }

@@ -41,11 +41,7 @@ impl Visitor {
     /// The `number`-th visitor, who turns up within the first half minute.
     pub fn new(number: usize, now_ms: i64, dice: &mut Rng) -> Self {
         let wakes_at_ms = now_ms + dice.i64(0..30_000);
-        Visitor {
-            id: format!("visitor-{number:03}"),
-            mood: Mood::Quiet,
-            wakes_at_ms,
-        }
+        Visitor { id: format!("visitor-{number:03}"), mood: Mood::Quiet, wakes_at_ms }
     }
 
     /// What the visitor does now, if anything.
@@ -78,10 +74,7 @@ impl Visitor {
         match self.mood {
             Mood::Quiet => {
                 let plan = if dice.u8(0..10) == 0 { "pro" } else { "free" };
-                (
-                    "$pageview",
-                    json!({ "$current_url": "/", "$set_once": { "plan": plan } }),
-                )
+                ("$pageview", json!({ "$current_url": "/", "$set_once": { "plan": plan } }))
             }
             Mood::Browsing => ("product viewed", goods),
             Mood::Tempted => ("added to cart", goods),
@@ -98,9 +91,8 @@ mod tests {
     #[test]
     fn visitors_do_everything_that_the_shop_watches() {
         let mut dice = Rng::with_seed(7);
-        let mut visitors: Vec<Visitor> = (0..VISITORS)
-            .map(|number| Visitor::new(number, 0, &mut dice))
-            .collect();
+        let mut visitors: Vec<Visitor> =
+            (0..VISITORS).map(|number| Visitor::new(number, 0, &mut dice)).collect();
         let mut seen = std::collections::BTreeSet::new();
         for now_ms in (0..600_000).step_by(100) {
             for visitor in &mut visitors {
@@ -109,13 +101,8 @@ mod tests {
                 }
             }
         }
-        let expected = [
-            "$pageview",
-            "added to cart",
-            "checkout started",
-            "product viewed",
-            "purchase",
-        ];
+        let expected =
+            ["$pageview", "added to cart", "checkout started", "product viewed", "purchase"];
         assert_eq!(seen.into_iter().collect::<Vec<_>>(), expected);
     }
 }

@@ -79,31 +79,15 @@ impl Embedded {
         let first = db.get(FIRST_KEY)?.and_then(|bytes| bytes.try_into().ok());
         let first = first.map_or(0, i64::from_be_bytes);
         let last = db.iterator(IteratorMode::End).filter_map(Result::ok);
-        let end = last
-            .filter_map(|(key, _)| offset_of(&key))
-            .next()
-            .map_or(first, |at| at + 1);
-        let bounds = Mutex::new(Bounds {
-            first,
-            end: end.max(first),
-        });
-        let inner = Arc::new(Inner {
-            db,
-            bounds,
-            grown: Condvar::new(),
-            retention,
-            clock,
-        });
+        let end = last.filter_map(|(key, _)| offset_of(&key)).next().map_or(first, |at| at + 1);
+        let bounds = Mutex::new(Bounds { first, end: end.max(first) });
+        let inner = Arc::new(Inner { db, bounds, grown: Condvar::new(), retention, clock });
         let (queue, appends) = mpsc::sync_channel(QUEUE_APPENDS_MAX);
         let writer = Arc::clone(&inner);
         std::thread::Builder::new()
             .name("log-writer".to_owned())
             .spawn(move || writer.write_groups(&appends))?;
-        Ok(Embedded {
-            inner,
-            queue,
-            folded,
-        })
+        Ok(Embedded { inner, queue, folded })
     }
 }
 
@@ -138,10 +122,7 @@ impl Inner {
         }
         let mut durable = WriteOptions::default();
         durable.set_sync(true);
-        let written = self
-            .db
-            .write_opt(batch, &durable)
-            .map_err(|error| refusal(&error));
+        let written = self.db.write_opt(batch, &durable).map_err(|error| refusal(&error));
         if written.is_ok() {
             self.bounds.lock().end = end;
             self.grown.notify_all();
@@ -154,11 +135,7 @@ impl Inner {
 
     fn last_time_ms(&self) -> i64 {
         let Bounds { first, end } = *self.bounds.lock();
-        if first == end {
-            i64::MIN
-        } else {
-            self.time_ms(end - 1).ok().flatten().unwrap_or(0)
-        }
+        if first == end { i64::MIN } else { self.time_ms(end - 1).ok().flatten().unwrap_or(0) }
     }
 
     fn time_ms(&self, offset: i64) -> Result<Option<i64>, LogError> {
@@ -170,10 +147,7 @@ impl Inner {
     fn trim(&self, settled: i64) -> Result<(), LogError> {
         let Bounds { first, end } = *self.bounds.lock();
         let mut cut = self.bisect((self.clock)() - self.retention.age_ms)?;
-        let bytes = self
-            .db
-            .property_int_value("rocksdb.total-sst-files-size")?
-            .unwrap_or(0);
+        let bytes = self.db.property_int_value("rocksdb.total-sst-files-size")?.unwrap_or(0);
         if bytes > self.retention.bytes && end > first {
             let excess = (bytes - self.retention.bytes) as f64 / bytes as f64;
             cut = cut.max(first + ((end - first) as f64 * excess) as i64);
@@ -192,10 +166,7 @@ impl Inner {
     }
 
     fn bisect(&self, time_ms: i64) -> Result<i64, LogError> {
-        let Bounds {
-            first: mut low,
-            end: mut high,
-        } = *self.bounds.lock();
+        let Bounds { first: mut low, end: mut high } = *self.bounds.lock();
         while low < high {
             let middle = low + (high - low) / 2;
             if self.time_ms(middle)?.is_some_and(|at_ms| at_ms < time_ms) {
@@ -228,10 +199,7 @@ impl Log for Embedded {
     }
 
     fn reader(&self, _: &str) -> Result<EmbeddedReader, LogError> {
-        Ok(EmbeddedReader {
-            inner: Arc::clone(&self.inner),
-            next: None,
-        })
+        Ok(EmbeddedReader { inner: Arc::clone(&self.inner), next: None })
     }
 
     fn settled(&self, position: &Position) {
@@ -264,9 +232,7 @@ impl Append for Embedded {
             Ok(Position::from([(PARTITION, end)]))
         };
         let late = || AppendError::Unavailable(format!("no answer within {APPEND_WAIT:?}"));
-        tokio::time::timeout(APPEND_WAIT, appended)
-            .await
-            .map_err(|_| late())?
+        tokio::time::timeout(APPEND_WAIT, appended).await.map_err(|_| late())?
     }
 }
 
@@ -306,10 +272,7 @@ impl Reader for EmbeddedReader {
         let bounds = self.await_growth(next, wait);
         if next < bounds.first || next > bounds.end {
             next = bounds.first;
-            each(Arrival::Truncated {
-                partition: PARTITION,
-                first: next,
-            });
+            each(Arrival::Truncated { partition: PARTITION, first: next });
         }
         let mut read = 0;
         let mut records = self.inner.db.raw_iterator();
@@ -323,12 +286,7 @@ impl Reader for EmbeddedReader {
             };
             let decoded = decode(bytes);
             let (timestamp_ms, value) = decoded.map_or((0, None), |(time, v)| (time, Some(v)));
-            let record = LogRecord {
-                partition: PARTITION,
-                offset,
-                timestamp_ms,
-                value,
-            };
+            let record = LogRecord { partition: PARTITION, offset, timestamp_ms, value };
             each(Arrival::Record(record));
             next = offset + 1;
             read += 1;
@@ -337,9 +295,7 @@ impl Reader for EmbeddedReader {
         records.status()?;
         self.next = Some(next);
         if next >= bounds.end {
-            each(Arrival::End {
-                partition: PARTITION,
-            });
+            each(Arrival::End { partition: PARTITION });
         }
         Ok(read)
     }

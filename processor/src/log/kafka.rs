@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -21,7 +21,25 @@ use super::{Arrival, Bounds, Log, LogError, LogRecord, Reader};
 /// How long a question to the brokers may take.
 const ASK_WAIT: Duration = Duration::from_secs(5);
 /// How long a produced record may take to be confirmed: the sender's 503 comes then.
-const PRODUCE_WAIT_MS: &str = "5000";
+const PRODUCE_WAIT: Duration = Duration::from_secs(5);
+
+/// What librdkafka says by itself. While brokers are away it repeats itself many times a second;
+/// the follower says once that the log doesn't answer.
+struct Murmur;
+
+impl ClientContext for Murmur {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(facility, message, "librdkafka");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "librdkafka");
+    }
+}
+
+impl ConsumerContext for Murmur {}
+
+type Reading = BaseConsumer<Murmur>;
 
 /// Which topic, and how to reach it.
 #[derive(Clone, Debug)]
@@ -41,8 +59,8 @@ pub struct Topic {
 /// Kafka as the log.
 pub struct Kafka {
     topic: Topic,
-    asking: BaseConsumer,
-    producer: FutureProducer,
+    asking: Reading,
+    producer: FutureProducer<Murmur>,
     committed: Mutex<Position>,
 }
 
@@ -55,15 +73,11 @@ impl Topic {
     }
 
     fn with_properties(&self, mut config: ClientConfig) -> ClientConfig {
-        config.extend(
-            self.properties
-                .iter()
-                .map(|(key, value)| (key.clone(), value.clone())),
-        );
+        config.extend(self.properties.iter().map(|(key, value)| (key.clone(), value.clone())));
         config
     }
 
-    fn consumer(&self, purpose: &str) -> Result<BaseConsumer, KafkaError> {
+    fn consumer(&self, purpose: &str) -> Result<Reading, KafkaError> {
         let mut config = self.config(purpose);
         config
             .set("group.id", &self.group)
@@ -78,10 +92,10 @@ impl Topic {
             .set("queued.max.messages.kbytes", "32768")
             .set("reconnect.backoff.max.ms", "1000")
             .set("topic.metadata.refresh.interval.ms", "5000");
-        self.with_properties(config).create()
+        self.with_properties(config).create_with_context(Murmur)
     }
 
-    fn producer(&self) -> Result<FutureProducer, KafkaError> {
+    fn producer(&self) -> Result<FutureProducer<Murmur>, KafkaError> {
         let mut config = self.config("capture");
         config
             .set("enable.idempotence", "true")
@@ -89,10 +103,10 @@ impl Topic {
             .set("linger.ms", "1")
             .set("compression.type", "lz4")
             .set("reconnect.backoff.max.ms", "1000")
-            .set("message.timeout.ms", PRODUCE_WAIT_MS)
+            .set("message.timeout.ms", PRODUCE_WAIT.as_millis().to_string())
             // The partitioner of Java producers, so that one person's events stay together.
             .set("partitioner", "murmur2_random");
-        self.with_properties(config).create()
+        self.with_properties(config).create_with_context(Murmur)
     }
 }
 
@@ -104,21 +118,14 @@ impl Kafka {
     pub fn new(topic: Topic) -> Result<Self, LogError> {
         let asking = topic.consumer("ask")?;
         let producer = topic.producer()?;
-        Ok(Kafka {
-            topic,
-            asking,
-            producer,
-            committed: Mutex::default(),
-        })
+        Ok(Kafka { topic, asking, producer, committed: Mutex::default() })
     }
 
     /// Makes the topic, stamped by the brokers' clock, unless it is there. Says so when a
     /// topic is stamped by producers' clocks, which are then what bounds an event's time.
     async fn ensure_topic(&self) -> Result<(), LogError> {
-        let admin: AdminClient<DefaultClientContext> = self
-            .topic
-            .with_properties(self.topic.config("admin"))
-            .create()?;
+        let admin: AdminClient<Murmur> =
+            self.topic.with_properties(self.topic.config("admin")).create_with_context(Murmur)?;
         let options = AdminOptions::new().request_timeout(Some(ASK_WAIT));
         let name = self.topic.name.as_str();
         let copies = TopicReplication::Fixed(-1);
@@ -134,9 +141,7 @@ impl Kafka {
         let asked = [ResourceSpecifier::Topic(name)];
         for described in admin.describe_configs(&asked, &options).await? {
             let stamped = described.ok().and_then(|config| {
-                config
-                    .get("message.timestamp.type")
-                    .and_then(|entry| entry.value.clone())
+                config.get("message.timestamp.type").and_then(|entry| entry.value.clone())
             });
             if stamped.as_deref() == Some("CreateTime") {
                 tracing::warn!(
@@ -154,27 +159,16 @@ impl Log for Kafka {
     type Reader = KafkaReader;
 
     fn prepare(&self) -> Result<(), LogError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(self.ensure_topic())
     }
 
     fn partitions(&self) -> Result<Vec<i32>, LogError> {
-        let metadata = self
-            .asking
-            .fetch_metadata(Some(&self.topic.name), ASK_WAIT)?;
-        let topic = metadata
-            .topics()
-            .iter()
-            .find(|topic| topic.name() == self.topic.name);
+        let metadata = self.asking.fetch_metadata(Some(&self.topic.name), ASK_WAIT)?;
+        let topic = metadata.topics().iter().find(|topic| topic.name() == self.topic.name);
         let topic = topic.filter(|topic| topic.error().is_none() && !topic.partitions().is_empty());
         let topic = topic.ok_or_else(|| LogError::NoTopic(self.topic.name.clone()))?;
-        Ok(topic
-            .partitions()
-            .iter()
-            .map(|partition| partition.id())
-            .collect())
+        Ok(topic.partitions().iter().map(|partition| partition.id()).collect())
     }
 
     fn bounds(&self, partition: i32) -> Result<Bounds, LogError> {
@@ -185,11 +179,7 @@ impl Log for Kafka {
         let mut asked = TopicPartitionList::new();
         asked.add_partition_offset(&self.topic.name, partition, Offset::Offset(time_ms.max(0)))?;
         let answered = self.asking.offsets_for_times(asked, ASK_WAIT)?;
-        match answered
-            .elements()
-            .first()
-            .map(|element| (element.offset(), element.error()))
-        {
+        match answered.elements().first().map(|element| (element.offset(), element.error())) {
             Some((Offset::Offset(offset), Ok(()))) => Ok(offset),
             Some((_, Err(error))) => Err(error.into()),
             _ => Ok(self.bounds(partition)?.end),
@@ -198,11 +188,7 @@ impl Log for Kafka {
 
     fn reader(&self, purpose: &str) -> Result<KafkaReader, LogError> {
         let consumer = self.topic.consumer(purpose)?;
-        Ok(KafkaReader {
-            consumer,
-            topic: self.topic.name.clone(),
-            next: BTreeMap::new(),
-        })
+        Ok(KafkaReader { consumer, topic: self.topic.name.clone(), next: BTreeMap::new() })
     }
 
     fn settled(&self, position: &Position) {
@@ -232,41 +218,45 @@ impl Append for Kafka {
     async fn append(&self, records: Vec<Outgoing>) -> Result<Position, AppendError> {
         let mut confirmations = Vec::with_capacity(records.len());
         for record in &records {
-            let outgoing = FutureRecord::to(&self.topic.name)
-                .key(&record.key)
-                .payload(&record.value);
+            let outgoing =
+                FutureRecord::to(&self.topic.name).key(&record.key).payload(&record.value);
             let queued = self.producer.send_result(outgoing);
             confirmations.push(queued.map_err(|(error, _)| refusal(&error, record))?);
         }
-        let mut position = Position::new();
-        for (confirmation, record) in confirmations.into_iter().zip(&records) {
-            let gone = |_| AppendError::Unavailable("the node is stopping".to_owned());
-            let delivery = confirmation.await.map_err(gone)?;
-            let delivery = delivery.map_err(|(error, _)| refusal(&error, record))?;
-            let next = position.entry(delivery.partition).or_insert(0);
-            *next = delivery.offset.saturating_add(1).max(*next);
-        }
-        Ok(position)
+        let confirmed = async {
+            let mut position = Position::new();
+            for (confirmation, record) in confirmations.into_iter().zip(&records) {
+                let gone = |_| AppendError::Unavailable("the node is stopping".to_owned());
+                let delivery = confirmation.await.map_err(gone)?;
+                let delivery = delivery.map_err(|(error, _)| refusal(&error, record))?;
+                let next = position.entry(delivery.partition).or_insert(0);
+                *next = delivery.offset.saturating_add(1).max(*next);
+            }
+            Ok(position)
+        };
+        // librdkafka looks for overdue records once a second; the sender shall not wait for it.
+        let late = || AppendError::Unavailable(format!("no answer within {PRODUCE_WAIT:?}"));
+        tokio::time::timeout(PRODUCE_WAIT, confirmed).await.map_err(|_| late())?
     }
 }
 
 fn refusal(error: &KafkaError, record: &Outgoing) -> AppendError {
     match error.rdkafka_error_code() {
-        Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize) => AppendError::TooLarge {
-            bytes: record.value.len(),
-        },
+        Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize) => {
+            AppendError::TooLarge { bytes: record.value.len() }
+        }
         _ => AppendError::Unavailable(error.to_string()),
     }
 }
 
-fn bounds(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<Bounds, LogError> {
+fn bounds(consumer: &Reading, topic: &str, partition: i32) -> Result<Bounds, LogError> {
     let (first, end) = consumer.fetch_watermarks(topic, partition, ASK_WAIT)?;
     Ok(Bounds { first, end })
 }
 
 /// Reads partitions of the topic.
 pub struct KafkaReader {
-    consumer: BaseConsumer,
+    consumer: Reading,
     topic: String,
     /// Partition to the offset after the last record handed over.
     next: BTreeMap<i32, i64>,
@@ -316,12 +306,7 @@ impl Reader for KafkaReader {
                     let (partition, offset) = (message.partition(), message.offset());
                     let timestamp_ms = message.timestamp().to_millis().unwrap_or(0);
                     let value = message.payload();
-                    each(Arrival::Record(LogRecord {
-                        partition,
-                        offset,
-                        timestamp_ms,
-                        value,
-                    }));
+                    each(Arrival::Record(LogRecord { partition, offset, timestamp_ms, value }));
                     self.next.insert(partition, offset + 1);
                     read += 1;
                 }

@@ -52,11 +52,7 @@ impl Store {
         let mut last = self.last_checkpoint.lock();
         if *last == encoded {
             // Nothing was read since, so nobody has changed.
-            return Ok(CheckpointDone {
-                position: progress.position(),
-                people: 0,
-                bytes: 0,
-            });
+            return Ok(CheckpointDone { position: progress.position(), people: 0, bytes: 0 });
         }
         let mut people = 0;
         let written = self.durable.checkpoint(&encoded, |file| {
@@ -67,20 +63,11 @@ impl Store {
             }
             Ok(())
         });
-        partitions
-            .iter()
-            .for_each(|partition| partition.hot.settle(written.is_ok()));
-        written
-            .as_ref()
-            .inspect_err(|error| self.note_damage(error))
-            .ok();
+        partitions.iter().for_each(|partition| partition.hot.settle(written.is_ok()));
+        written.as_ref().inspect_err(|error| self.note_damage(error)).ok();
         let bytes = written?;
         *last = encoded;
-        Ok(CheckpointDone {
-            position: progress.position(),
-            people,
-            bytes,
-        })
+        Ok(CheckpointDone { position: progress.position(), people, bytes })
     }
 
     fn write_shard(
@@ -112,9 +99,7 @@ impl Store {
         let k_of = self.keep.k_of();
         let mut joined: Vec<Found> = Vec::new();
         for person in taken.iter_mut().filter(|person| person.partial) {
-            let durable = self
-                .durable
-                .record(partition.id, person.hash, &person.key)?;
+            let durable = self.durable.record(partition.id, person.hash, &person.key)?;
             if let Some(durable) = &durable {
                 person.record.merge(durable, &k_of);
             }
@@ -129,14 +114,8 @@ impl Store {
     /// What the hot tier takes now.
     pub fn memory(&self) -> Memory {
         let partitions = self.partitions.load();
-        let people = partitions
-            .iter()
-            .map(|partition| partition.hot.people())
-            .sum();
-        let bytes = partitions
-            .iter()
-            .map(|partition| partition.hot.bytes())
-            .sum();
+        let people = partitions.iter().map(|partition| partition.hot.people()).sum();
+        let bytes = partitions.iter().map(|partition| partition.hot.bytes()).sum();
         Memory { people, bytes }
     }
 
@@ -163,9 +142,7 @@ impl Store {
                 for partition in partitions.iter() {
                     let before = partition.hot.shard_bytes(shard);
                     partition.hot.sweep(shard, spare_asked, |_| true);
-                    held -= before
-                        .saturating_sub(partition.hot.shard_bytes(shard))
-                        .min(held);
+                    held -= before.saturating_sub(partition.hot.shard_bytes(shard)).min(held);
                 }
                 if held <= enough {
                     return;

@@ -146,11 +146,7 @@ impl Durable {
             ColumnFamilyDescriptor::new(META, Options::default()),
         ];
         let db = DB::open_cf_descriptors(&general, folder.join("records"), families)?;
-        Ok(Durable {
-            db,
-            folder: folder.to_owned(),
-            options,
-        })
+        Ok(Durable { db, folder: folder.to_owned(), options })
     }
 
     /// A person's durable record in a partition.
@@ -271,11 +267,7 @@ fn record_options(cache_bytes: usize, keep: &Arc<Keeping>) -> Options {
         let Ok(mut record) = Record::from_bytes(value) else {
             return Decision::Keep;
         };
-        if keep.expire(&mut record) {
-            Decision::Keep
-        } else {
-            Decision::Remove
-        }
+        if keep.expire(&mut record) { Decision::Keep } else { Decision::Remove }
     });
     options
 }

@@ -81,9 +81,7 @@ pub struct Hot {
 
 impl Default for Hot {
     fn default() -> Self {
-        Hot {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-        }
+        Hot { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
     }
 }
 
@@ -103,9 +101,7 @@ impl Hot {
     /// What is known of a person here.
     pub fn peek(&self, key: &PersonKey) -> Peek {
         let mut shard = self.shard(key.hash()).lock();
-        let ticket = Ticket {
-            departures: shard.departures,
-        };
+        let ticket = Ticket { departures: shard.departures };
         match shard.find(key) {
             None => Peek::Absent(ticket),
             Some(person) => {
@@ -147,11 +143,7 @@ impl Hot {
     pub fn take(&self, shard: usize) -> Vec<Taken> {
         let mut taken = Vec::new();
         let mut shard = self.shards[shard].lock();
-        for person in shard
-            .people
-            .iter_mut()
-            .filter(|person| person.state & DIRTY == DIRTY)
-        {
+        for person in shard.people.iter_mut().filter(|person| person.state & DIRTY == DIRTY) {
             person.state = (person.state & !DIRTY) | WRITING;
             taken.push(Taken {
                 hash: super::keys::hash(&person.key),
@@ -186,11 +178,7 @@ impl Hot {
     pub fn settle(&self, durable: bool) {
         for shard in &self.shards {
             let mut shard = shard.lock();
-            for person in shard
-                .people
-                .iter_mut()
-                .filter(|p| p.state & WRITING == WRITING)
-            {
+            for person in shard.people.iter_mut().filter(|p| p.state & WRITING == WRITING) {
                 person.state &= !WRITING;
                 if !durable {
                     person.state |= DIRTY;
@@ -239,10 +227,7 @@ impl Hot {
 
     /// How many people are hot.
     pub fn people(&self) -> usize {
-        self.shards
-            .iter()
-            .map(|shard| shard.lock().people.len())
-            .sum()
+        self.shards.iter().map(|shard| shard.lock().people.len()).sum()
     }
 
     /// Bytes the hot tier takes, allocator overhead estimated.
@@ -269,20 +254,12 @@ impl Shard {
     fn person(&mut self, key: &PersonKey) -> &mut Person {
         let hash = key.hash() as u32;
         let same = |person: &Person| *person.key == *key.bytes();
-        match self
-            .people
-            .entry(spread(hash), same, |person| spread(person.hash))
-        {
+        match self.people.entry(spread(hash), same, |person| spread(person.hash)) {
             Entry::Occupied(person) => person.into_mut(),
             Entry::Vacant(place) => {
                 self.bytes += key.bytes().len();
                 let key = key.bytes().into();
-                let person = Person {
-                    key,
-                    record: Record::default(),
-                    hash,
-                    state: 0,
-                };
+                let person = Person { key, record: Record::default(), hash, state: 0 };
                 place.insert(person).into_mut()
             }
         }

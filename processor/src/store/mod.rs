@@ -55,11 +55,7 @@ pub struct Partition {
 impl Partition {
     fn new(id: i32, next_offset: i64) -> Arc<Self> {
         let next_offset = AtomicI64::new(next_offset);
-        Arc::new(Partition {
-            id,
-            next_offset,
-            ..Partition::default()
-        })
+        Arc::new(Partition { id, next_offset, ..Partition::default() })
     }
 
     /// The offset after the last record folded.
@@ -93,10 +89,7 @@ impl Store {
         match Store::open_as_it_is(folder, cache_bytes, lineage) {
             Err(error) if error.is_damage() => {
                 let aside = (0..).map(|n| folder.with_extension(format!("damaged-{n}")));
-                let aside = aside
-                    .into_iter()
-                    .find(|path| !path.exists())
-                    .expect("some number");
+                let aside = aside.into_iter().find(|path| !path.exists()).expect("some number");
                 std::fs::rename(folder, &aside)?;
                 tracing::error!(
                     %error, set_aside = %aside.display(),
@@ -128,9 +121,7 @@ impl Store {
             None => Progress::default(),
         };
         let partitions = progress.partitions.iter();
-        let partitions = partitions
-            .map(|(id, at)| Partition::new(*id, at.next_offset))
-            .collect();
+        let partitions = partitions.map(|(id, at)| Partition::new(*id, at.next_offset)).collect();
         Ok(Store {
             durable,
             keep,
@@ -158,23 +149,14 @@ impl Store {
     /// # Errors
     /// When they couldn't be written.
     pub fn write_registry(&self, registry: &Registry) -> Result<(), StoreError> {
-        self.durable
-            .write_meta(REGISTRY, &serde_json::to_vec(registry)?)
+        self.durable.write_meta(REGISTRY, &serde_json::to_vec(registry)?)
     }
 
     /// Keeps windows for what the conditions of these catalogs need.
     pub fn keep_for(&self, catalogs: &[&Catalog]) {
         let projects = catalogs.iter().flat_map(|catalog| catalog.projects());
         let matchers = projects.flat_map(|project| &project.matchers);
-        let kept = matchers.map(|m| {
-            (
-                m.id,
-                Kept {
-                    k: m.k,
-                    horizon_ms: m.horizon_ms,
-                },
-            )
-        });
+        let kept = matchers.map(|m| (m.id, Kept { k: m.k, horizon_ms: m.horizon_ms }));
         self.keep.use_matchers(kept.collect());
     }
 
@@ -186,19 +168,10 @@ impl Store {
     /// The partition of this number, made where there is none.
     pub fn partition(&self, id: i32, next_offset: i64, since_ms: i64) -> Arc<Partition> {
         let mut progress = self.progress.lock();
-        if let Some(found) = self
-            .partitions
-            .load()
-            .iter()
-            .find(|partition| partition.id == id)
-        {
+        if let Some(found) = self.partitions.load().iter().find(|partition| partition.id == id) {
             return Arc::clone(found);
         }
-        let began = PartitionProgress {
-            next_offset,
-            since_ms,
-            ..PartitionProgress::default()
-        };
+        let began = PartitionProgress { next_offset, since_ms, ..PartitionProgress::default() };
         progress.partitions.insert(id, began);
         let partition = Partition::new(id, next_offset);
         let mut partitions = self.partitions.load().as_ref().clone();
@@ -216,10 +189,7 @@ impl Store {
     ) -> T {
         let mut progress = self.progress.lock();
         let changed = change(&mut progress);
-        let matchers = catalog
-            .projects()
-            .iter()
-            .flat_map(|project| &project.matchers);
+        let matchers = catalog.projects().iter().flat_map(|project| &project.matchers);
         let coverages = progress.coverages(matchers.map(|matcher| matcher.id));
         self.coverages.store(Arc::new(coverages));
         changed
@@ -233,10 +203,7 @@ impl Store {
     /// How far state has read.
     pub fn position(&self) -> Position {
         let partitions = self.partitions.load();
-        partitions
-            .iter()
-            .map(|partition| (partition.id, partition.next_offset()))
-            .collect()
+        partitions.iter().map(|partition| (partition.id, partition.next_offset())).collect()
     }
 
     /// How many entries each matcher keeps; nothing for one that is out of use.

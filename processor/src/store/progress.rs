@@ -52,17 +52,12 @@ pub struct Fill {
 impl Progress {
     /// Partition to next offset.
     pub fn position(&self) -> Position {
-        self.partitions
-            .iter()
-            .map(|(id, partition)| (*id, partition.next_offset))
-            .collect()
+        self.partitions.iter().map(|(id, partition)| (*id, partition.next_offset)).collect()
     }
 
     /// Since when each of these matchers is complete in every partition.
     pub fn coverages(&self, matchers: impl Iterator<Item = MatcherId>) -> Coverages {
-        matchers
-            .map(|matcher| (matcher, self.coverage(matcher)))
-            .collect()
+        matchers.map(|matcher| (matcher, self.coverage(matcher))).collect()
     }
 
     /// Since when a matcher is complete in every partition.
@@ -75,9 +70,7 @@ impl Progress {
             let here = match partition.matchers.get(&matcher) {
                 None => Coverage::Since(partition.since_ms),
                 Some(MatcherProgress::Since(since_ms)) => Coverage::Since(*since_ms),
-                Some(MatcherProgress::Filling(fill)) => Coverage::Filling {
-                    percent: fill.percent,
-                },
+                Some(MatcherProgress::Filling(fill)) => Coverage::Filling { percent: fill.percent },
             };
             worst = match (worst, here) {
                 (Coverage::Since(a), Coverage::Since(b)) => Coverage::Since(a.max(b)),
@@ -108,26 +101,13 @@ impl Progress {
         let new: Vec<MatcherId> = used.difference(&self.matchers).copied().collect();
         self.matchers.clone_from(used);
         for partition in self.partitions.values_mut() {
-            partition
-                .matchers
-                .retain(|matcher, _| used.contains(matcher));
+            partition.matchers.retain(|matcher, _| used.contains(matcher));
             for matcher in &new {
-                let fill = Fill {
-                    from: None,
-                    until: None,
-                    since_ms: i64::MIN,
-                    percent: 0,
-                };
-                partition
-                    .matchers
-                    .insert(*matcher, MatcherProgress::Filling(fill));
+                let fill = Fill { from: None, until: None, since_ms: i64::MIN, percent: 0 };
+                partition.matchers.insert(*matcher, MatcherProgress::Filling(fill));
             }
         }
-        if self.partitions.is_empty() {
-            Vec::new()
-        } else {
-            new
-        }
+        if self.partitions.is_empty() { Vec::new() } else { new }
     }
 
     /// Live folding has every matcher from `live` on: what is being filled ends there.

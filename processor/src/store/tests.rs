@@ -31,9 +31,7 @@ fn catalog() -> Catalog {
         flags: Vec::new(),
         cohorts: Vec::new(),
         matchers: vec![matcher],
-        gate: [("added to cart".to_owned(), vec![0])]
-            .into_iter()
-            .collect(),
+        gate: [("added to cart".to_owned(), vec![0])].into_iter().collect(),
         group_types: Default::default(),
     }])
 }
@@ -60,11 +58,7 @@ fn add(store: &Store, id: &str, after_ms: i64) {
 
 fn times(store: &Store, id: &str) -> Vec<i64> {
     let record = store.read(PROJECT, id).expect("readable");
-    record
-        .window(MATCHER)
-        .entries()
-        .map(|entry| entry.time_ms() - START_MS)
-        .collect()
+    record.window(MATCHER).entries().map(|entry| entry.time_ms() - START_MS).collect()
 }
 
 #[test]
@@ -78,11 +72,7 @@ fn people_and_the_offset_come_back_together() {
     add(&store, "too late", 5);
     drop(store);
     let store = open(&folder);
-    assert_eq!(
-        store.position()[&0],
-        1_000,
-        "what the checkpoint had, and nothing more"
-    );
+    assert_eq!(store.position()[&0], 1_000, "what the checkpoint had, and nothing more");
     assert_eq!(times(&store, "person 7"), [7]);
     assert_eq!(times(&store, "too late"), [0; 0]);
 }
@@ -101,11 +91,7 @@ fn somebody_folded_unread_is_joined_with_what_is_durable() {
     add(&store, "ann", 20);
     store.checkpoint(START_MS).expect("durable");
     drop(store);
-    assert_eq!(
-        times(&open(&folder), "ann"),
-        [30, 20, 10],
-        "and at a checkpoint"
-    );
+    assert_eq!(times(&open(&folder), "ann"), [30, 20, 10], "and at a checkpoint");
 }
 
 #[test]
@@ -116,11 +102,7 @@ fn whoever_leaves_memory_is_found_on_disk_and_comes_back() {
         add(&store, &format!("person {number}"), number);
     }
     store.sweep(0, 0);
-    assert_eq!(
-        store.memory().people,
-        2_000,
-        "changed people are never let go"
-    );
+    assert_eq!(store.memory().people, 2_000, "changed people are never let go");
     store.checkpoint(START_MS).expect("durable");
     store.sweep(0, 0);
     assert_eq!(store.memory().people, 0);
@@ -138,11 +120,7 @@ fn what_no_condition_can_see_leaves_memory() {
     add(&store, "bob", 1);
     store.checkpoint(START_MS + WINDOW_MS).expect("durable");
     (0..16).for_each(|round| store.sweep(round, usize::MAX));
-    assert_eq!(
-        store.memory().people,
-        1,
-        "at exactly the window's length ann is out"
-    );
+    assert_eq!(store.memory().people, 1, "at exactly the window's length ann is out");
     drop(store);
     let store = open(&folder);
     assert_eq!(times(&store, "ann"), [0; 0]);
@@ -175,11 +153,7 @@ fn a_damaged_store_is_set_aside_and_made_anew() {
         }
     }
     let store = open(&folder);
-    assert_eq!(
-        store.position()[&0],
-        0,
-        "everything is read from the log again"
-    );
+    assert_eq!(store.position()[&0], 0, "everything is read from the log again");
     assert!(folder.path().join("store.damaged-0").exists());
 }
 
@@ -188,10 +162,7 @@ fn a_store_made_from_another_log_is_refused() {
     let folder = folder();
     drop(open(&folder));
     let other = Store::open(&folder.path().join("store"), 8 << 20, "kafka:events");
-    let error = other
-        .err()
-        .map(|error| error.to_string())
-        .unwrap_or_default();
+    let error = other.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(error.contains("made from the log \"test\""), "{error}");
 }
 

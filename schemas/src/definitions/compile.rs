@@ -38,16 +38,8 @@ pub(super) fn project(
     let order: Vec<String> = order.into_iter().chain(cyclic).collect();
     let id = registry.project(&draft.name);
     let (matchers, numbers) = matchers(&draft, id, registry);
-    let places = order
-        .iter()
-        .enumerate()
-        .map(|(at, key)| (key.clone(), at))
-        .collect();
-    let resolver = Resolver {
-        project: id,
-        numbers,
-        places,
-    };
+    let places = order.iter().enumerate().map(|(at, key)| (key.clone(), at)).collect();
+    let resolver = Resolver { project: id, numbers, places };
     let files = files(&draft);
     let project = assemble(draft, id, matchers, &order, &resolver);
     let odd = faults(&project, &files);
@@ -61,23 +53,13 @@ fn matchers(
     registry: &mut Registry,
 ) -> (Vec<Matcher>, BTreeMap<String, MatcherId>) {
     let mut needed: BTreeMap<String, (&DidDraft, u16, i64)> = BTreeMap::new();
-    let rules = draft
-        .flags
-        .values()
-        .flat_map(rules_of)
-        .map(|rule| &rule.when);
-    let conditions = draft
-        .cohorts
-        .values()
-        .map(|cohort| &cohort.members)
-        .chain(rules);
+    let rules = draft.flags.values().flat_map(rules_of).map(|rule| &rule.when);
+    let conditions = draft.cohorts.values().map(|cohort| &cohort.members).chain(rules);
     for condition in conditions {
         condition.walk(&mut |inner| {
             if let Draft::Did(did) = inner {
                 let (k, horizon_ms) = did.needs();
-                let entry = needed
-                    .entry(did.canonical(id))
-                    .or_insert((did, k, horizon_ms));
+                let entry = needed.entry(did.canonical(id)).or_insert((did, k, horizon_ms));
                 entry.1 = entry.1.max(k);
                 entry.2 = entry.2.max(horizon_ms);
             }
@@ -124,10 +106,7 @@ impl Resolver {
                 Some(place) => Condition::Cohort(*place),
                 None => {
                     let message = format!("there is no cohort `{key}` in the project");
-                    Condition::Fault(Fault {
-                        code: NOT_FOUND,
-                        message,
-                    })
+                    Condition::Fault(Fault { code: NOT_FOUND, message })
                 }
             },
             Draft::Fault(fault) => Condition::Fault(fault.clone()),
@@ -153,10 +132,7 @@ impl Resolver {
             variants: rules.variants,
             payloads: rules.payloads,
         });
-        Flag {
-            rules,
-            ..draft.flag
-        }
+        Flag { rules, ..draft.flag }
     }
 }
 
@@ -188,11 +164,7 @@ fn assemble(
         time_zone: draft.time_zone,
         property_matching: draft.matching,
         cohorts: cohorts.collect(),
-        flags: draft
-            .flags
-            .into_values()
-            .map(|flag| resolver.flag(flag))
-            .collect(),
+        flags: draft.flags.into_values().map(|flag| resolver.flag(flag)).collect(),
         matchers,
         gate,
         group_types: draft.group_types,
@@ -206,18 +178,9 @@ struct Files {
 }
 
 fn files(draft: &ProjectDraft) -> Files {
-    let flags = draft
-        .flags
-        .iter()
-        .map(|(key, flag)| (key.clone(), flag.file.clone()));
-    let cohorts = draft
-        .cohorts
-        .iter()
-        .map(|(key, cohort)| (key.clone(), cohort.file.clone()));
-    Files {
-        flags: flags.collect(),
-        cohorts: cohorts.collect(),
-    }
+    let flags = draft.flags.iter().map(|(key, flag)| (key.clone(), flag.file.clone()));
+    let cohorts = draft.cohorts.iter().map(|(key, cohort)| (key.clone(), cohort.file.clone()));
+    Files { flags: flags.collect(), cohorts: cohorts.collect() }
 }
 
 /// One warning for each flag and cohort that can't be evaluated, or not in full.
@@ -226,20 +189,12 @@ fn faults(project: &Project, files: &Files) -> Vec<Problem> {
     let mut warn = |file: &str, what: String, fault: &Fault| {
         let mut problems = Problems::of(file);
         let message = format!("{what} fails where it needs this: {}", fault.message);
-        problems.add(
-            Default::default(),
-            message,
-            "change it at PostHog, or write it in YAML",
-        );
+        problems.add(Default::default(), message, "change it at PostHog, or write it in YAML");
         found.extend(problems.into_found());
     };
     for cohort in &project.cohorts {
         if let Some(fault) = first_fault(&cohort.members) {
-            warn(
-                &files.cohorts[&cohort.key],
-                format!("cohort `{}`", cohort.key),
-                fault,
-            );
+            warn(&files.cohorts[&cohort.key], format!("cohort `{}`", cohort.key), fault);
         }
     }
     for flag in project.flags.iter().filter(|flag| flag.active) {
@@ -248,11 +203,7 @@ fn faults(project: &Project, files: &Files) -> Vec<Problem> {
             Err(fault) => Some(fault),
         };
         if let Some(fault) = fault {
-            warn(
-                &files.flags[&flag.key],
-                format!("flag `{}`", flag.key),
-                fault,
-            );
+            warn(&files.flags[&flag.key], format!("flag `{}`", flag.key), fault);
         }
     }
     found

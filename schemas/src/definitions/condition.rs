@@ -33,40 +33,29 @@ pub(super) fn read(node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
     match kind(node, problems)? {
         "did" => did(node, problems),
         "person" => {
-            let asked = node
-                .fields("a `person` condition", &["person"], problems)?
-                .get("person")?;
+            let asked =
+                node.fields("a `person` condition", &["person"], problems)?.get("person")?;
             let filters = property::read(asked, "`person`", problems)?;
             Some(Draft::All(filters.into_iter().map(Draft::Person).collect()))
         }
         "cohort" => {
-            let asked = node
-                .fields("a `cohort` condition", &["cohort"], problems)?
-                .get("cohort")?;
+            let asked =
+                node.fields("a `cohort` condition", &["cohort"], problems)?.get("cohort")?;
             let key = match &asked.value {
                 // Cohorts of PostHog are named by their ids.
                 Yaml::Number(id) => id.to_string(),
                 _ => asked.text("`cohort`", problems)?.to_owned(),
             };
-            Some(Draft::Cohort {
-                key,
-                at: Some(asked.place),
-            })
+            Some(Draft::Cohort { key, at: Some(asked.place) })
         }
         "not" => {
             let asked = node.fields("`not`", &["not"], problems)?.get("not")?;
             Some(read(asked, problems)?.negated_if(true))
         }
         list => {
-            let inner = node
-                .fields(&format!("`{list}`"), &[list], problems)?
-                .get(list)?;
+            let inner = node.fields(&format!("`{list}`"), &[list], problems)?.get(list)?;
             let inner = each(inner, list, problems)?;
-            Some(if list == "all" {
-                Draft::All(inner)
-            } else {
-                Draft::Any(inner)
-            })
+            Some(if list == "all" { Draft::All(inner) } else { Draft::Any(inner) })
         }
     }
 }
@@ -81,37 +70,22 @@ fn kind(node: &Node, problems: &mut Problems<'_>) -> Option<&'static str> {
         return None;
     }
     let entries = node.map("a condition", problems)?;
-    let later = entries
-        .iter()
-        .find(|(key, _)| LATER.contains(&key.text.as_str()));
+    let later = entries.iter().find(|(key, _)| LATER.contains(&key.text.as_str()));
     if let Some((key, _)) = later {
         let message = format!("`{}` conditions aren't supported yet", key.text);
-        problems.add(
-            key.place,
-            message,
-            "count events with `did`, `count` and `within`",
-        );
+        problems.add(key.place, message, "count events with `did`, `count` and `within`");
         return None;
     }
-    let mut kinds = KINDS
-        .iter()
-        .filter(|kind| entries.iter().any(|(key, _)| key.text == **kind));
+    let mut kinds = KINDS.iter().filter(|kind| entries.iter().any(|(key, _)| key.text == **kind));
     let one = kinds.next();
     if let Some(another) = kinds.next() {
         let message = format!("one condition can't be both `{}` and `{another}`", one?);
-        problems.add(
-            node.place,
-            message,
-            "write two conditions under `all:` or `any:`",
-        );
+        problems.add(node.place, message, "write two conditions under `all:` or `any:`");
         return None;
     }
     if one.is_none() {
         let (place, message) = match entries.first() {
-            Some((key, _)) => (
-                key.place,
-                format!("no kind of condition has `{}`", key.text),
-            ),
+            Some((key, _)) => (key.place, format!("no kind of condition has `{}`", key.text)),
             None => (node.place, "this condition is empty".to_owned()),
         };
         let first = entries.first().map_or("", |(key, _)| key.text.as_str());
@@ -124,17 +98,10 @@ fn each(list: &Node, name: &str, problems: &mut Problems<'_>) -> Option<Vec<Draf
     let members = list.list(&format!("`{name}`"), problems)?;
     if members.is_empty() {
         let message = format!("`{name}` has no condition");
-        problems.add(
-            list.place,
-            message,
-            "add at least one, such as `- cohort: hesitating`",
-        );
+        problems.add(list.place, message, "add at least one, such as `- cohort: hesitating`");
         return None;
     }
-    let read: Vec<Option<Draft>> = members
-        .iter()
-        .map(|member| read(member, problems))
-        .collect();
+    let read: Vec<Option<Draft>> = members.iter().map(|member| read(member, problems)).collect();
     read.into_iter().collect()
 }
 
@@ -149,13 +116,7 @@ fn did(node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
         None => Some(Vec::new()),
     };
     let ((comparison, n), event) = (count?, event?.to_owned());
-    Some(Draft::Did(DidDraft {
-        event,
-        filters: filters?,
-        comparison,
-        n,
-        within_ms: within_ms?,
-    }))
+    Some(Draft::Did(DidDraft { event, filters: filters?, comparison, n, within_ms: within_ms? }))
 }
 
 /// What the number of events is compared with; at least once, where nothing is said.
@@ -184,11 +145,7 @@ fn count(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<(Comparison
         }
         _ if whole => {
             let message = format!("a count of {n} is more than Sluice keeps");
-            problems.add(
-                node.place,
-                message,
-                format!("write a number up to {COUNT_MAX}"),
-            );
+            problems.add(node.place, message, format!("write a number up to {COUNT_MAX}"));
             None
         }
         _ => refuse_count(node.place, &format!("`{text}`"), problems),
@@ -197,11 +154,7 @@ fn count(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<(Comparison
 
 fn refuse_count<T>(place: Place, given: &str, problems: &mut Problems<'_>) -> Option<T> {
     let message = format!("`count` should be a comparison with a whole number and is {given}");
-    problems.add(
-        place,
-        message,
-        "write it like `\">= 3\"`, with one of >=, >, <=, <, =, !=",
-    );
+    problems.add(place, message, "write it like `\">= 3\"`, with one of >=, >, <=, <, =, !=");
     None
 }
 
@@ -251,7 +204,6 @@ pub(super) fn split_comparison(text: &str) -> Option<(Comparison, &str)> {
     ];
     let text = text.trim();
     signs.iter().find_map(|(sign, comparison)| {
-        text.strip_prefix(sign)
-            .map(|rest| (*comparison, rest.trim_start()))
+        text.strip_prefix(sign).map(|rest| (*comparison, rest.trim_start()))
     })
 }

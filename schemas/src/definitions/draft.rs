@@ -113,10 +113,7 @@ impl Draft {
 
     /// A condition that can't be evaluated.
     pub fn fault(code: &'static str, message: impl Into<String>) -> Draft {
-        Draft::Fault(Fault {
-            code,
-            message: message.into(),
-        })
+        Draft::Fault(Fault { code, message: message.into() })
     }
 
     /// This condition, or its opposite.

@@ -67,12 +67,7 @@ pub fn compile(
     }
     let mut drafts = Vec::new();
     for (name, files) in folders {
-        let mut folder = Folder {
-            name,
-            environment,
-            found: Vec::new(),
-            warnings: Vec::new(),
-        };
+        let mut folder = Folder { name, environment, found: Vec::new(), warnings: Vec::new() };
         drafts.extend(folder.read(&files));
         found.extend(folder.found);
         warnings.extend(folder.warnings);
@@ -91,10 +86,7 @@ pub fn compile(
     }
     if found.is_empty() {
         *registry = numbered;
-        return Ok(Compiled {
-            catalog: Catalog::new(projects),
-            warnings,
-        });
+        return Ok(Compiled { catalog: Catalog::new(projects), warnings });
     }
     found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
     Err(found)
@@ -124,10 +116,7 @@ fn classify(path: &str) -> Result<Option<(&str, Kind<'_>)>, Problem> {
         return Ok(None);
     }
     if extension == "yml" {
-        return wrong(
-            "definitions end in `.yaml`",
-            format!("rename it to `{stem}.yaml`"),
-        );
+        return wrong("definitions end in `.yaml`", format!("rename it to `{stem}.yaml`"));
     }
     match (parts.as_slice(), extension) {
         ([project, "project.yaml"], _) => Ok(Some((project, Kind::Project))),
@@ -196,9 +185,7 @@ impl<'a> Folder<'a> {
             self.found.extend(problems.into_found());
             return None;
         };
-        let matching = bodies
-            .first()
-            .map_or(PropertyMatching::V2, |body| body.matching);
+        let matching = bodies.first().map_or(PropertyMatching::V2, |body| body.matching);
         let mut group_types = BTreeMap::new();
         for body in bodies {
             group_types.extend(body.group_types);
@@ -251,11 +238,7 @@ impl<'a> Folder<'a> {
         let mut problems = Problems::of(file);
         let message = format!("{what} `{key}` is defined in `{other}` too");
         problems.add(Place::default(), message, "take one of them away");
-        let list = if file == other {
-            &mut self.warnings
-        } else {
-            &mut self.found
-        };
+        let list = if file == other { &mut self.warnings } else { &mut self.found };
         list.extend(problems.into_found());
     }
 }

@@ -46,10 +46,7 @@ pub(super) fn parse(text: &str, problems: &mut Problems<'_>) -> Option<Node> {
                     (format!("`{key}` stands here twice"), "keep one of them")
                 }
                 other => (
-                    format!(
-                        "this isn't YAML: {}",
-                        UserMessageFormatter.format_message(other)
-                    ),
+                    format!("this isn't YAML: {}", UserMessageFormatter.format_message(other)),
                     "mind indentation, and quote text with `: `, `#` or a sign at its beginning",
                 ),
             };
@@ -80,11 +77,7 @@ impl Node {
             Yaml::Number(_) | Yaml::Bool(_) => {
                 let given = self.to_json();
                 let message = format!("{what} should be a text and is {}", self.kind());
-                problems.add(
-                    self.place,
-                    message,
-                    format!("put it in quotes: \"{given}\""),
-                );
+                problems.add(self.place, message, format!("put it in quotes: \"{given}\""));
                 None
             }
             _ => self.refuse(what, "a text", self.kind(), problems),
@@ -126,17 +119,10 @@ impl Node {
         for (key, _) in entries {
             if !known.contains(&key.text.as_str()) {
                 let message = format!("{what} has no `{}`", key.text);
-                problems.add(
-                    key.place,
-                    message,
-                    suggestion(&key.text, known.iter().copied()),
-                );
+                problems.add(key.place, message, suggestion(&key.text, known.iter().copied()));
             }
         }
-        Some(Fields {
-            place: self.place,
-            entries,
-        })
+        Some(Fields { place: self.place, entries })
     }
 
     /// The value as JSON.
@@ -148,9 +134,7 @@ impl Node {
             Yaml::Text(text) => Value::String(text.clone()),
             Yaml::List(members) => members.iter().map(Node::to_json).collect(),
             Yaml::Map(entries) => {
-                let entries = entries
-                    .iter()
-                    .map(|(key, node)| (key.text.clone(), node.to_json()));
+                let entries = entries.iter().map(|(key, node)| (key.text.clone(), node.to_json()));
                 Value::Object(entries.collect::<Map<_, _>>())
             }
         }
@@ -182,10 +166,7 @@ pub(super) struct Fields<'n> {
 impl<'n> Fields<'n> {
     /// The value of this key.
     pub fn get(&self, key: &str) -> Option<&'n Node> {
-        self.entries
-            .iter()
-            .find(|(held, _)| held.text == key)
-            .map(|(_, node)| node)
+        self.entries.iter().find(|(held, _)| held.text == key).map(|(_, node)| node)
     }
 
     /// The value of this key, or none and a problem.
@@ -198,11 +179,7 @@ impl<'n> Fields<'n> {
     ) -> Option<&'n Node> {
         let node = self.get(key);
         if node.is_none() {
-            problems.add(
-                self.place,
-                format!("{what} needs `{key}`"),
-                format!("add `{example}`"),
-            );
+            problems.add(self.place, format!("{what} needs `{key}`"), format!("add `{example}`"));
         }
         node
     }
@@ -210,20 +187,14 @@ impl<'n> Fields<'n> {
 
 impl From<Location> for Place {
     fn from(location: Location) -> Self {
-        Place {
-            line: location.line() as usize,
-            column: location.column() as usize,
-        }
+        Place { line: location.line() as usize, column: location.column() as usize }
     }
 }
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Yaml>::deserialize(deserializer)?;
-        Ok(Node {
-            place: spanned.referenced.into(),
-            value: spanned.value,
-        })
+        Ok(Node { place: spanned.referenced.into(), value: spanned.value })
     }
 }
 
@@ -260,9 +231,7 @@ impl<'de> Visitor<'de> for YamlVisitor {
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Yaml, E> {
         let finite = || E::custom("a number has to be finite");
-        Number::from_f64(number)
-            .map(Yaml::Number)
-            .ok_or_else(finite)
+        Number::from_f64(number).map(Yaml::Number).ok_or_else(finite)
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Yaml, E> {
@@ -280,10 +249,7 @@ impl<'de> Visitor<'de> for YamlVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Yaml, A::Error> {
         let mut entries = Vec::new();
         while let Some(key) = map.next_key::<Spanned<String>>()? {
-            let key = Key {
-                place: key.referenced.into(),
-                text: key.value,
-            };
+            let key = Key { place: key.referenced.into(), text: key.value };
             entries.push((key, map.next_value()?));
         }
         Ok(Yaml::Map(entries))

@@ -39,10 +39,7 @@ pub(super) fn body(
     let body: Value = match serde_json::from_str(text) {
         Ok(body) => body,
         Err(error) => {
-            let place = Place {
-                line: error.line(),
-                column: error.column(),
-            };
+            let place = Place { line: error.line(), column: error.column() };
             // The error ends with its place, which the problem has already.
             let message = error.to_string();
             let message = message.split(" at line ").next().unwrap_or_default();
@@ -61,47 +58,25 @@ pub(super) fn body(
         );
         return None;
     };
-    let matching = match body
-        .get("property_matching_version")
-        .and_then(Value::as_i64)
-    {
+    let matching = match body.get("property_matching_version").and_then(Value::as_i64) {
         Some(2) => PropertyMatching::V2,
         _ => PropertyMatching::V1,
     };
     let empty = Map::new();
     let object = |key| body.get(key).and_then(Value::as_object).unwrap_or(&empty);
-    let flags = flags
-        .iter()
-        .filter_map(|value| flag(value, matching, warnings))
-        .collect();
+    let flags = flags.iter().filter_map(|value| flag(value, matching, warnings)).collect();
     let cohorts = object("cohorts").iter().map(|(id, value)| {
         let description = text_of(value, "name").unwrap_or_default();
         let members = posthog_cohort::members(value, matching);
         let file = problems.file().to_owned();
         let id_number = id.parse().ok();
-        (
-            id.clone(),
-            CohortDraft {
-                description,
-                id: id_number,
-                members,
-                file,
-                strict: false,
-            },
-        )
+        (id.clone(), CohortDraft { description, id: id_number, members, file, strict: false })
     });
-    let group_types = object("group_type_mapping")
-        .iter()
-        .filter_map(|(index, name)| {
-            let name = name.as_str()?;
-            Some((index.clone(), name.to_owned()))
-        });
-    Some(Body {
-        matching,
-        flags,
-        cohorts: cohorts.collect(),
-        group_types: group_types.collect(),
-    })
+    let group_types = object("group_type_mapping").iter().filter_map(|(index, name)| {
+        let name = name.as_str()?;
+        Some((index.clone(), name.to_owned()))
+    });
+    Some(Body { matching, flags, cohorts: cohorts.collect(), group_types: group_types.collect() })
 }
 
 fn flag(
@@ -120,11 +95,7 @@ fn flag(
     }
     if is_true("ensure_experience_continuity") {
         let message = format!("flag `{key}` isn't kept across logging in: Sluice can't do it yet");
-        warnings.add(
-            Place::default(),
-            message,
-            "switch persistence off at PostHog",
-        );
+        warnings.add(Place::default(), message, "switch persistence off at PostHog");
     }
     let number = |key| value.get(key).and_then(Value::as_i64);
     let flag = Flag {
@@ -137,11 +108,7 @@ fn flag(
         key,
     };
     let rules = rules(value, matching);
-    Some(FlagDraft {
-        flag,
-        rules,
-        file: warnings.file().to_owned(),
-    })
+    Some(FlagDraft { flag, rules, file: warnings.file().to_owned() })
 }
 
 fn rules(flag: &Value, matching: PropertyMatching) -> Result<RulesDraft, Fault> {
@@ -152,37 +119,22 @@ fn rules(flag: &Value, matching: PropertyMatching) -> Result<RulesDraft, Fault> 
     if groups.len() > 1 && filters.get("early_exit").and_then(Value::as_bool) == Some(true) {
         return Err(unsupported("`early_exit` isn't supported yet"));
     }
-    let inherited = filters
-        .get("aggregation_group_type_index")
-        .unwrap_or(&Value::Null);
+    let inherited = filters.get("aggregation_group_type_index").unwrap_or(&Value::Null);
     let rules = groups.iter().map(|group| rule(group, inherited, matching));
     let variants = match filters.get("multivariate") {
-        Some(Value::Object(multivariate)) => list(multivariate, "variants")?
-            .iter()
-            .map(variant)
-            .collect::<Result<_, _>>()?,
+        Some(Value::Object(multivariate)) => {
+            list(multivariate, "variants")?.iter().map(variant).collect::<Result<_, _>>()?
+        }
         _ => Vec::new(),
     };
-    let payloads = filters
-        .get("payloads")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten();
-    let payloads = payloads
-        .filter(|(_, payload)| !payload.is_null())
-        .map(|(key, payload)| {
-            // A payload is JSON as text; one that was stored as JSON is written out.
-            let text = payload
-                .as_str()
-                .map_or_else(|| payload.to_string(), str::to_owned);
-            (key.clone(), text)
-        });
+    let payloads = filters.get("payloads").and_then(Value::as_object).into_iter().flatten();
+    let payloads = payloads.filter(|(_, payload)| !payload.is_null()).map(|(key, payload)| {
+        // A payload is JSON as text; one that was stored as JSON is written out.
+        let text = payload.as_str().map_or_else(|| payload.to_string(), str::to_owned);
+        (key.clone(), text)
+    });
     let payloads = payloads.collect();
-    Ok(RulesDraft {
-        rules: rules.collect::<Result<_, _>>()?,
-        variants,
-        payloads,
-    })
+    Ok(RulesDraft { rules: rules.collect::<Result<_, _>>()?, variants, payloads })
 }
 
 /// What changes the flag's answer and can't be done yet fails it, rather than be ignored.
@@ -191,15 +143,11 @@ fn refuse_unsupported(flag: &Value, filters: &Map<String, Value>) -> Result<(), 
         None | Some(Some(1)) => {}
         _ if filters.get("version").is_some_and(Value::is_null) => {}
         _ => {
-            return Err(unsupported(
-                "only version 1 of PostHog's `filters` is supported",
-            ));
+            return Err(unsupported("only version 1 of PostHog's `filters` is supported"));
         }
     }
     if filters.get("feature_enrollment").and_then(Value::as_bool) == Some(true) {
-        return Err(unsupported(
-            "early access (`feature_enrollment`) isn't supported yet",
-        ));
+        return Err(unsupported("early access (`feature_enrollment`) isn't supported yet"));
     }
     let is_there = |key| match filters.get(key) {
         None | Some(Value::Null) => false,
@@ -218,37 +166,20 @@ fn refuse_unsupported(flag: &Value, filters: &Map<String, Value>) -> Result<(), 
 }
 
 fn rule(group: &Value, inherited: &Value, matching: PropertyMatching) -> Result<RuleDraft, Fault> {
-    let group = group
-        .as_object()
-        .ok_or_else(|| unreadable("a condition isn't an object"))?;
+    let group = group.as_object().ok_or_else(|| unreadable("a condition isn't an object"))?;
     let rollout_percent = percentage(group.get("rollout_percentage"))?;
-    let aggregation = group
-        .get("aggregation_group_type_index")
-        .unwrap_or(inherited);
+    let aggregation = group.get("aggregation_group_type_index").unwrap_or(inherited);
     let when = if aggregation.is_null() {
-        let (cohorts, others): (Vec<&Value>, Vec<&Value>) = list(group, "properties")?
-            .iter()
-            .partition(|leaf| kind_of(leaf) == "cohort");
+        let (cohorts, others): (Vec<&Value>, Vec<&Value>) =
+            list(group, "properties")?.iter().partition(|leaf| kind_of(leaf) == "cohort");
         // PostHog asks for cohorts last.
         let leaves = others.into_iter().chain(cohorts);
-        Draft::All(
-            leaves
-                .map(|leaf| condition(leaf, matching))
-                .collect::<Result<_, _>>()?,
-        )
+        Draft::All(leaves.map(|leaf| condition(leaf, matching)).collect::<Result<_, _>>()?)
     } else {
         Draft::fault(NOT_SUPPORTED, "conditions on groups aren't supported yet")
     };
-    let variant = group
-        .get("variant")
-        .and_then(Value::as_str)
-        .map(str::to_owned);
-    Ok(RuleDraft {
-        when,
-        rollout_percent,
-        variant,
-        payload: None,
-    })
+    let variant = group.get("variant").and_then(Value::as_str).map(str::to_owned);
+    Ok(RuleDraft { when, rollout_percent, variant, payload: None })
 }
 
 /// A property filter of a release condition. An unknown operator fails the whole flag.
@@ -257,10 +188,7 @@ fn condition(leaf: &Value, matching: PropertyMatching) -> Result<Draft, Fault> {
         "person" => Draft::Person(property_filter(leaf, matching)?),
         "cohort" => cohort_reference(leaf),
         "group" => Draft::fault(NOT_SUPPORTED, "properties of groups aren't supported yet"),
-        "flag" => Draft::fault(
-            NOT_SUPPORTED,
-            "flags that depend on flags aren't supported yet",
-        ),
+        "flag" => Draft::fault(NOT_SUPPORTED, "flags that depend on flags aren't supported yet"),
         other => {
             let message = format!("properties of type `{other}` aren't supported in flags");
             Draft::fault(NOT_SUPPORTED, message)
@@ -301,15 +229,9 @@ fn text_of(value: &Value, key: &str) -> Option<String> {
 }
 
 fn unreadable(message: impl Into<String>) -> Fault {
-    Fault {
-        code: FLAG_UNREADABLE,
-        message: message.into(),
-    }
+    Fault { code: FLAG_UNREADABLE, message: message.into() }
 }
 
 fn unsupported(message: impl Into<String>) -> Fault {
-    Fault {
-        code: NOT_SUPPORTED,
-        message: message.into(),
-    }
+    Fault { code: NOT_SUPPORTED, message: message.into() }
 }

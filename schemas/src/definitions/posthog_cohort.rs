@@ -29,10 +29,7 @@ pub(super) fn members(cohort: &Value, matching: PropertyMatching) -> Draft {
 }
 
 fn group(group: &Value, matching: PropertyMatching) -> Result<Draft, Fault> {
-    let kind = group
-        .get("type")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let kind = group.get("type").and_then(Value::as_str).unwrap_or_default();
     let values = group.get("values").and_then(Value::as_array);
     let values = values.ok_or_else(|| unreadable("a group of conditions has no `values`"))?;
     let is_any = match kind {
@@ -45,11 +42,7 @@ fn group(group: &Value, matching: PropertyMatching) -> Result<Draft, Fault> {
         None => leaf(value, is_any, matching),
     });
     let members = members.collect::<Result<_, _>>()?;
-    Ok(if is_any {
-        Draft::Any(members)
-    } else {
-        Draft::All(members)
-    })
+    Ok(if is_any { Draft::Any(members) } else { Draft::All(members) })
 }
 
 /// One condition. A part that can't be evaluated is a fault in its place.
@@ -63,10 +56,7 @@ fn leaf(leaf: &Value, is_in_any: bool, matching: PropertyMatching) -> Result<Dra
         // PostHog's OR ignores the negation of a cohort, and so do we.
         "cohort" => Ok(cohort_reference(leaf).negated_if(negation && !is_in_any)),
         "behavioral" => Ok(behavioural(leaf, matching)?.negated_if(negation)),
-        "flag" => Ok(Draft::fault(
-            NOT_SUPPORTED,
-            "cohorts that name flags aren't supported",
-        )),
+        "flag" => Ok(Draft::fault(NOT_SUPPORTED, "cohorts that name flags aren't supported")),
         other => {
             let message = format!("cohort conditions of type `{other}` aren't supported");
             Ok(Draft::fault(NOT_SUPPORTED, message))
@@ -75,16 +65,11 @@ fn leaf(leaf: &Value, is_in_any: bool, matching: PropertyMatching) -> Result<Dra
 }
 
 fn behavioural(leaf: &Value, matching: PropertyMatching) -> Result<Draft, Fault> {
-    let is_event = leaf
-        .get("event_type")
-        .is_none_or(|kind| kind.is_null() || kind == "events");
+    let is_event = leaf.get("event_type").is_none_or(|kind| kind.is_null() || kind == "events");
     let event = match leaf.get("key") {
         Some(Value::String(event)) if is_event => event.clone(),
         Some(Value::String(_) | Value::Number(_)) => {
-            return Ok(Draft::fault(
-                NOT_SUPPORTED,
-                "conditions on actions aren't supported",
-            ));
+            return Ok(Draft::fault(NOT_SUPPORTED, "conditions on actions aren't supported"));
         }
         other => return Err(unreadable(format!("`{}` isn't an event", json_of(other)))),
     };
@@ -98,10 +83,7 @@ fn behavioural(leaf: &Value, matching: PropertyMatching) -> Result<Draft, Fault>
             | "stopped_performing_event"
             | "restarted_performing_event"),
         ) => {
-            return Ok(Draft::fault(
-                NOT_SUPPORTED,
-                format!("`{kind}` isn't supported yet"),
-            ));
+            return Ok(Draft::fault(NOT_SUPPORTED, format!("`{kind}` isn't supported yet")));
         }
         _ => {
             let message = format!("`{}` isn't a behaviour", json_of(leaf.get("value")));
@@ -117,13 +99,7 @@ fn behavioural(leaf: &Value, matching: PropertyMatching) -> Result<Draft, Fault>
         Err(message) => return Ok(Draft::fault(NOT_SUPPORTED, message)),
     };
     let filters = event_filters(leaf, matching)?;
-    Ok(Draft::Did(DidDraft {
-        event,
-        filters,
-        comparison,
-        n: n as u16,
-        within_ms,
-    }))
+    Ok(Draft::Did(DidDraft { event, filters, comparison, n: n as u16, within_ms }))
 }
 
 /// PostHog's default is equality, and an unknown operator means that too.
@@ -140,12 +116,7 @@ fn comparison(leaf: &Value) -> Comparison {
 /// How many times; less than zero counts as zero.
 fn count(leaf: &Value) -> Result<i64, Fault> {
     let count = leaf.get("operator_value").and_then(whole);
-    let bad = || {
-        unreadable(format!(
-            "`{}` isn't a count",
-            json_of(leaf.get("operator_value"))
-        ))
-    };
+    let bad = || unreadable(format!("`{}` isn't a count", json_of(leaf.get("operator_value"))));
     Ok(count.ok_or_else(bad)?.max(0))
 }
 
@@ -153,9 +124,7 @@ fn count(leaf: &Value) -> Result<i64, Fault> {
 fn within_ms(leaf: &Value) -> Result<Result<i64, String>, Fault> {
     let given = |key| leaf.get(key).filter(|value| !value.is_null());
     if given("explicit_datetime_to").is_some() {
-        return Ok(Err(
-            "windows that end in the past aren't supported yet".to_owned()
-        ));
+        return Ok(Err("windows that end in the past aren't supported yet".to_owned()));
     }
     if let Some(since) = given("explicit_datetime") {
         let relative = since.as_str().and_then(parse_relative_ms);
@@ -192,10 +161,7 @@ fn event_filters(leaf: &Value, matching: PropertyMatching) -> Result<Vec<Filter>
         None | Some("event") => property_filter(filter, matching).map_err(as_cohort_fault),
         Some(other) => {
             let message = format!("event filters of type `{other}` aren't supported");
-            Err(Fault {
-                code: NOT_SUPPORTED,
-                message,
-            })
+            Err(Fault { code: NOT_SUPPORTED, message })
         }
     };
     filters.iter().map(one).collect()
@@ -215,17 +181,10 @@ fn whole(value: &Value) -> Option<i64> {
 
 /// In a cohort, what can't be read is the cohort's filters.
 fn as_cohort_fault(fault: Fault) -> Fault {
-    let code = if fault.code == FLAG_UNREADABLE {
-        COHORT_UNREADABLE
-    } else {
-        fault.code
-    };
+    let code = if fault.code == FLAG_UNREADABLE { COHORT_UNREADABLE } else { fault.code };
     Fault { code, ..fault }
 }
 
 fn unreadable(message: impl Into<String>) -> Fault {
-    Fault {
-        code: COHORT_UNREADABLE,
-        message: message.into(),
-    }
+    Fault { code: COHORT_UNREADABLE, message: message.into() }
 }

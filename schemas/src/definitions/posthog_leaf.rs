@@ -21,12 +21,7 @@ pub(super) fn property_filter(leaf: &Value, matching: PropertyMatching) -> Resul
         Some(Value::String(operator)) => operator,
         Some(other) => return Err(unreadable(format!("`{other}` isn't an operator"))),
     };
-    Filter::compile(
-        key,
-        operator,
-        leaf.get("value").unwrap_or(&Value::Null),
-        matching,
-    )
+    Filter::compile(key, operator, leaf.get("value").unwrap_or(&Value::Null), matching)
 }
 
 /// Membership of a cohort by id: `in`, which may be left out, or `not_in`. Any other operator
@@ -57,8 +52,5 @@ pub(super) fn json_of(value: Option<&Value>) -> String {
 }
 
 fn unreadable(message: impl Into<String>) -> Fault {
-    Fault {
-        code: FLAG_UNREADABLE,
-        message: message.into(),
-    }
+    Fault { code: FLAG_UNREADABLE, message: message.into() }
 }

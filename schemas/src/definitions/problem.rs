@@ -43,10 +43,7 @@ pub(crate) struct Problems<'a> {
 
 impl<'a> Problems<'a> {
     pub fn of(file: &'a str) -> Self {
-        Problems {
-            file,
-            found: Vec::new(),
-        }
+        Problems { file, found: Vec::new() }
     }
 
     pub fn file(&self) -> &'a str {
@@ -93,16 +90,9 @@ pub(crate) fn suggestion<'a>(
     if let Some(name) = nearest(wrong, names.clone()) {
         return format!("did you mean `{name}`?");
     }
-    let more = if names.clone().into_iter().nth(NAMES_MAX).is_some() {
-        ", ..."
-    } else {
-        ""
-    };
-    let names: Vec<String> = names
-        .into_iter()
-        .take(NAMES_MAX)
-        .map(|name| format!("`{name}`"))
-        .collect();
+    let more = if names.clone().into_iter().nth(NAMES_MAX).is_some() { ", ..." } else { "" };
+    let names: Vec<String> =
+        names.into_iter().take(NAMES_MAX).map(|name| format!("`{name}`")).collect();
     match names.as_slice() {
         [] => "there is none yet".to_owned(),
         [only] => format!("only {only} can stand here"),

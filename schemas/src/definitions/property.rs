@@ -31,17 +31,11 @@ const TESTS: [&str; 12] = [
 pub(super) fn read(node: &Node, what: &str, problems: &mut Problems<'_>) -> Option<Vec<Filter>> {
     let entries = node.map(what, problems)?;
     if entries.is_empty() {
-        problems.add(
-            node.place,
-            format!("{what} names no property"),
-            "name one, or leave it out",
-        );
+        problems.add(node.place, format!("{what} names no property"), "name one, or leave it out");
         return None;
     }
-    let filters: Vec<_> = entries
-        .iter()
-        .map(|(key, asked)| one(&key.text, asked, problems))
-        .collect();
+    let filters: Vec<_> =
+        entries.iter().map(|(key, asked)| one(&key.text, asked, problems)).collect();
     let filters: Option<Vec<_>> = filters.into_iter().collect();
     Some(filters?.into_iter().flatten().collect())
 }
@@ -49,20 +43,13 @@ pub(super) fn read(node: &Node, what: &str, problems: &mut Problems<'_>) -> Opti
 fn one(key: &str, asked: &Node, problems: &mut Problems<'_>) -> Option<Vec<Filter>> {
     match &asked.value {
         Yaml::Map(tests) => {
-            let tests: Vec<_> = tests
-                .iter()
-                .map(|test| named(key, test, problems))
-                .collect();
+            let tests: Vec<_> = tests.iter().map(|test| named(key, test, problems)).collect();
             tests.into_iter().collect()
         }
         Yaml::Text(text) => match split_comparison(text) {
-            Some((comparison, right)) => Some(vec![compared(
-                key,
-                comparison,
-                right,
-                asked.place,
-                problems,
-            )?]),
+            Some((comparison, right)) => {
+                Some(vec![compared(key, comparison, right, asked.place, problems)?])
+            }
             None => Some(vec![equal(key, asked, problems)?]),
         },
         Yaml::List(members) => {
@@ -99,11 +86,7 @@ fn compared(
         }
         _ => {
             let message = format!("`{key}` is compared with `{right}`, which isn't a number");
-            problems.add(
-                place,
-                message,
-                "write it like `\"> 50\"`; for the very text, `is: ...`",
-            );
+            problems.add(place, message, "write it like `\"> 50\"`; for the very text, `is: ...`");
             None
         }
     }
@@ -122,10 +105,8 @@ fn equal(key: &str, asked: &Node, problems: &mut Problems<'_>) -> Option<Filter>
             Yaml::Bool(truth) => texts.push(truth.to_string()),
             Yaml::Number(number) => numbers.extend(number.as_f64()),
             _ => {
-                let message = format!(
-                    "`{key}` is compared with {}, which is no value",
-                    member.kind()
-                );
+                let message =
+                    format!("`{key}` is compared with {}, which is no value", member.kind());
                 let fix = "write a text, a number, `true` or `false`; \
                            `set: false` asks for a missing property";
                 problems.add(member.place, message, fix);
@@ -134,11 +115,7 @@ fn equal(key: &str, asked: &Node, problems: &mut Problems<'_>) -> Option<Filter>
         }
     }
     if texts.is_empty() && numbers.is_empty() {
-        problems.add(
-            asked.place,
-            format!("`{key}` has an empty list"),
-            "add a value to the list",
-        );
+        problems.add(asked.place, format!("`{key}` has an empty list"), "add a value to the list");
         return None;
     }
     Some(Filter::one_of(key, &texts, &numbers))
@@ -171,9 +148,7 @@ fn named(key: &str, test: &(Key, Node), problems: &mut Problems<'_>) -> Option<F
     };
     check_operand(operator, name, asked, problems)?;
     let filter = Filter::compile(key, operator, &asked.to_json(), PropertyMatching::V2);
-    filter
-        .map_err(|fault| problems.add(name.place, fault.message, "use another test"))
-        .ok()
+    filter.map_err(|fault| problems.add(name.place, fault.message, "use another test")).ok()
 }
 
 fn check_operand(
@@ -184,20 +159,13 @@ fn check_operand(
 ) -> Option<()> {
     let (good, wanted) = match operator {
         "is_set" | "is_not_set" => (true, ""),
-        "between" => (
-            is_range(asked),
-            "two numbers, the smaller first, such as `[10, 20]`",
-        ),
-        "icontains_multi" | "not_icontains_multi" => (
-            is_text(asked) || is_texts(asked),
-            "a text or a list of texts",
-        ),
+        "between" => (is_range(asked), "two numbers, the smaller first, such as `[10, 20]`"),
+        "icontains_multi" | "not_icontains_multi" => {
+            (is_text(asked) || is_texts(asked), "a text or a list of texts")
+        }
         "regex" | "not_regex" => {
             let good = matches!(&asked.value, Yaml::Text(text) if filter::regex(text).is_some());
-            (
-                good,
-                "a regular expression, with `\\` before ( ) [ ] . that stand for themselves",
-            )
+            (good, "a regular expression, with `\\` before ( ) [ ] . that stand for themselves")
         }
         _ => (is_text(asked), "a text"),
     };
@@ -221,12 +189,7 @@ fn is_range(node: &Node) -> bool {
     let Yaml::List(bounds) = &node.value else {
         return false;
     };
-    match bounds
-        .iter()
-        .map(|bound| &bound.value)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
+    match bounds.iter().map(|bound| &bound.value).collect::<Vec<_>>().as_slice() {
         [Yaml::Number(low), Yaml::Number(high)] => low.as_f64() <= high.as_f64(),
         _ => false,
     }

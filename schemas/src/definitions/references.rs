@@ -11,10 +11,7 @@ pub(super) fn missing_cohorts(draft: &ProjectDraft) -> Vec<Problem> {
     let mut look = |file: &str, condition: &Draft| {
         let mut problems = Problems::of(file);
         condition.walk(&mut |inner| {
-            if let Draft::Cohort {
-                key,
-                at: Some(place),
-            } = inner
+            if let Draft::Cohort { key, at: Some(place) } = inner
                 && !draft.cohorts.contains_key(key)
             {
                 let message = format!("there is no cohort `{key}`");
@@ -67,11 +64,7 @@ pub(super) fn order(draft: &ProjectDraft) -> (Vec<String>, Vec<String>) {
             namers.entry(other).or_default().push(key);
         }
     }
-    let mut ready: Vec<&str> = waiting
-        .iter()
-        .filter(|(_, n)| **n == 0)
-        .map(|(k, _)| *k)
-        .collect();
+    let mut ready: Vec<&str> = waiting.iter().filter(|(_, n)| **n == 0).map(|(k, _)| *k).collect();
     let mut order = Vec::new();
     while let Some(key) = ready.pop() {
         order.push(key.to_owned());
@@ -98,9 +91,7 @@ pub(super) fn cycles(draft: &ProjectDraft, cyclic: &[String]) -> Vec<Problem> {
             let Some(last) = path.last().copied() else {
                 break &path[..];
             };
-            let next = named(draft, last)
-                .into_iter()
-                .find(|key| cyclic.iter().any(|c| c == key));
+            let next = named(draft, last).into_iter().find(|key| cyclic.iter().any(|c| c == key));
             let Some(next) = next else { break &path[..0] };
             if let Some(from) = path.iter().position(|key| *key == next) {
                 break &path[from..];
@@ -121,10 +112,7 @@ pub(super) fn cycles(draft: &ProjectDraft, cyclic: &[String]) -> Vec<Problem> {
 
 fn circle_problem(draft: &ProjectDraft, yaml: &str, circle: &[&str]) -> Problem {
     let cohort = &draft.cohorts[yaml];
-    let next = circle
-        .windows(2)
-        .find(|pair| pair[0] == yaml)
-        .map_or(yaml, |pair| pair[1]);
+    let next = circle.windows(2).find(|pair| pair[0] == yaml).map_or(yaml, |pair| pair[1]);
     let mut place = None;
     cohort.members.walk(&mut |inner| {
         if let Draft::Cohort { key, at } = inner
@@ -135,14 +123,7 @@ fn circle_problem(draft: &ProjectDraft, yaml: &str, circle: &[&str]) -> Problem 
         }
     });
     let mut problems = Problems::of(&cohort.file);
-    let message = format!(
-        "these cohorts refer to each other in a circle: {}",
-        circle.join(" → ")
-    );
-    problems.add(
-        place.unwrap_or_default(),
-        message,
-        "take one of the references out",
-    );
+    let message = format!("these cohorts refer to each other in a circle: {}", circle.join(" → "));
+    problems.add(place.unwrap_or_default(), message, "take one of the references out");
     problems.into_found().remove(0)
 }

@@ -14,10 +14,7 @@ use crate::time::{DAY_MS, MINUTE_MS};
 const PROJECT: &str = "token: phc_shop\n";
 
 fn source(path: &str, text: &str) -> Source {
-    Source {
-        path: path.to_owned(),
-        text: text.to_owned(),
-    }
+    Source { path: path.to_owned(), text: text.to_owned() }
 }
 
 fn compile_all(sources: &[Source], registry: &mut Registry) -> Result<Compiled, Vec<Problem>> {
@@ -28,11 +25,7 @@ fn compile_all(sources: &[Source], registry: &mut Registry) -> Result<Compiled, 
 /// The project `shop` that these files describe beside a `project.yaml`.
 fn shop(files: &[(&str, &str)]) -> Result<Compiled, Vec<Problem>> {
     let mut sources = vec![source("shop/project.yaml", PROJECT)];
-    sources.extend(
-        files
-            .iter()
-            .map(|(path, text)| source(&format!("shop/{path}"), text)),
-    );
+    sources.extend(files.iter().map(|(path, text)| source(&format!("shop/{path}"), text)));
     compile_all(&sources, &mut Registry::default())
 }
 
@@ -58,21 +51,10 @@ fn the_shop_of_the_demo_compiles() {
         .unwrap_or_else(|problems| panic!("{problems:#?}"));
     let shop = the_project(&compiled);
     assert!(shop.cohorts.len() >= 5 && shop.flags.len() >= 5);
-    assert!(
-        shop.flags
-            .iter()
-            .all(|flag| flag.active && flag.rules.is_ok())
-    );
-    let hesitating = shop
-        .cohorts
-        .iter()
-        .find(|cohort| cohort.key == "hesitating");
-    let Condition::All(conditions) = &hesitating.expect("hesitating").members else {
-        panic!()
-    };
-    let Condition::Did(did) = conditions[0] else {
-        panic!()
-    };
+    assert!(shop.flags.iter().all(|flag| flag.active && flag.rules.is_ok()));
+    let hesitating = shop.cohorts.iter().find(|cohort| cohort.key == "hesitating");
+    let Condition::All(conditions) = &hesitating.expect("hesitating").members else { panic!() };
+    let Condition::Did(did) = conditions[0] else { panic!() };
     assert_eq!((did.comparison, did.n), (Comparison::AtLeast, 3));
     assert_eq!(did.within_ms, 5 * MINUTE_MS);
     let fed = &shop.gate["added to cart"];
@@ -95,11 +77,8 @@ fn conditions_share_a_matcher_with_the_most_that_any_needs() {
     ]);
     let compiled = compiled.expect("good definitions");
     let shop = the_project(&compiled);
-    let needs: Vec<_> = shop
-        .matchers
-        .iter()
-        .map(|m| (m.filters.len(), m.k, m.horizon_ms))
-        .collect();
+    let needs: Vec<_> =
+        shop.matchers.iter().map(|m| (m.filters.len(), m.k, m.horizon_ms)).collect();
     assert_eq!(needs, [(2, 8, 2 * DAY_MS), (0, 1, MINUTE_MS)]);
     assert_eq!(compiled.catalog.horizon_ms(), 2 * DAY_MS);
 }
@@ -108,20 +87,14 @@ fn conditions_share_a_matcher_with_the_most_that_any_needs() {
 fn numbers_stay_and_bad_definitions_take_none() {
     let good = [
         source("shop/project.yaml", PROJECT),
-        source(
-            "shop/cohorts/a.yaml",
-            "members: { did: buy, count: '>= 3', within: 5m }",
-        ),
+        source("shop/cohorts/a.yaml", "members: { did: buy, count: '>= 3', within: 5m }"),
     ];
     let mut registry = Registry::default();
     compile_all(&good, &mut registry).expect("good definitions");
     let before = registry.clone();
 
     let mut bad = good.to_vec();
-    bad.push(source(
-        "shop/cohorts/b.yaml",
-        "members: { did: sell, within: never }",
-    ));
+    bad.push(source("shop/cohorts/b.yaml", "members: { did: sell, within: never }"));
     compile_all(&bad, &mut registry).expect_err("a bad window");
     assert_eq!(registry, before);
 
@@ -136,19 +109,12 @@ fn numbers_stay_and_bad_definitions_take_none() {
 #[test]
 fn cohorts_come_after_those_they_name() {
     let compiled = shop(&[
-        (
-            "cohorts/a.yaml",
-            "members: { all: [ { cohort: b }, { cohort: c } ] }",
-        ),
+        ("cohorts/a.yaml", "members: { all: [ { cohort: b }, { cohort: c } ] }"),
         ("cohorts/b.yaml", "members: { not: { cohort: c } }"),
         ("cohorts/c.yaml", "members: { person: { plan: pro } }"),
     ]);
     let compiled = compiled.expect("good definitions");
-    let keys: Vec<_> = the_project(&compiled)
-        .cohorts
-        .iter()
-        .map(|c| c.key.as_str())
-        .collect();
+    let keys: Vec<_> = the_project(&compiled).cohorts.iter().map(|c| c.key.as_str()).collect();
     assert_eq!(keys, ["c", "b", "a"]);
 }
 
@@ -156,9 +122,7 @@ fn cohorts_come_after_those_they_name() {
 fn check_property(asked: &str, passing: Value, failing: Value) {
     let text = format!("members: {{ person: {{ p: {asked} }} }}");
     let compiled = shop(&[("cohorts/x.yaml", &text)]).unwrap_or_else(|p| panic!("{asked}: {p:?}"));
-    let Condition::All(filters) = &the_project(&compiled).cohorts[0].members else {
-        panic!()
-    };
+    let Condition::All(filters) = &the_project(&compiled).cohorts[0].members else { panic!() };
     for (values, expected) in [(passing, true), (failing, false)] {
         for value in values.as_array().expect("a list") {
             let given = Some(value).filter(|value| **value != json!("<missing>"));

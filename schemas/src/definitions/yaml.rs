@@ -34,12 +34,7 @@ pub(super) fn project(
     let time_zone = time_zone(&fields, problems);
     let (token, token_place) = token?;
     let (secrets, time_zone) = (secrets?, time_zone?);
-    Some(ProjectFile {
-        token: token.to_owned(),
-        token_place,
-        secrets,
-        time_zone,
-    })
+    Some(ProjectFile { token: token.to_owned(), token_place, secrets, time_zone })
 }
 
 fn secrets(
@@ -72,11 +67,7 @@ fn from_environment(
     let secret = environment(name).filter(|secret| !secret.is_empty());
     if secret.is_none() {
         let message = format!("the environment has no `{name}`");
-        problems.add(
-            named.place,
-            message,
-            format!("start Sluice with {name}=..."),
-        );
+        problems.add(named.place, message, format!("start Sluice with {name}=..."));
     }
     secret
 }
@@ -89,11 +80,7 @@ fn time_zone(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<jiff::t
     let zone = jiff::tz::TimeZone::get(name).ok();
     if zone.is_none() {
         let message = format!("`{name}` isn't a time zone");
-        problems.add(
-            node.place,
-            message,
-            "write a name such as `Europe/Berlin` or `UTC`",
-        );
+        problems.add(node.place, message, "write a name such as `Europe/Berlin` or `UTC`");
     }
     zone
 }
@@ -122,9 +109,7 @@ pub(super) fn flag(key: &str, text: &str, problems: &mut Problems<'_>) -> Option
     let known = ["description", "active", "variants", "payloads", "rules"];
     let fields = node.fields("a flag", &known, problems)?;
     let description = description(&fields, problems);
-    let active = fields
-        .get("active")
-        .map_or(Some(true), |node| node.truth("`active`", problems));
+    let active = fields.get("active").map_or(Some(true), |node| node.truth("`active`", problems));
     let variants = variants(&fields, problems);
     let arms = arms(&fields);
     let payloads = payloads(&fields, &arms, problems);
@@ -138,16 +123,8 @@ pub(super) fn flag(key: &str, text: &str, problems: &mut Problems<'_>) -> Option
         active: active?,
         rules: Ok(Default::default()),
     };
-    let rules = RulesDraft {
-        rules: rules?,
-        payloads: payloads?,
-        variants: variants?,
-    };
-    Some(FlagDraft {
-        flag,
-        rules: Ok(rules),
-        file: problems.file().to_owned(),
-    })
+    let rules = RulesDraft { rules: rules?, payloads: payloads?, variants: variants? };
+    Some(FlagDraft { flag, rules: Ok(rules), file: problems.file().to_owned() })
 }
 
 /// A positive number that stays the same for a key; SDKs want one.
@@ -171,10 +148,7 @@ fn variants(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Vec<Vari
         .iter()
         .map(|(key, share)| {
             let percent = percent(share, &key.text, problems)?;
-            Some(Variant {
-                key: key.text.clone(),
-                percent,
-            })
+            Some(Variant { key: key.text.clone(), percent })
         })
         .collect();
     let arms: Vec<Variant> = arms.into_iter().collect::<Option<_>>()?;
@@ -182,11 +156,7 @@ fn variants(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Vec<Vari
     // Shares such as 33.33% and 33.34% add up to 100 but for the last bits.
     if (total - 100.0).abs() > 1e-6 {
         let message = format!("the variants add up to {total}%");
-        problems.add(
-            node.place,
-            message,
-            "change them so that they add up to 100%",
-        );
+        problems.add(node.place, message, "change them so that they add up to 100%");
         return None;
     }
     Some(arms)
@@ -206,22 +176,12 @@ fn percent(node: &Node, what: &str, problems: &mut Problems<'_>) -> Option<f64> 
         Yaml::Number(number) => number.to_string(),
         _ => String::new(),
     };
-    let number = text
-        .strip_suffix('%')
-        .and_then(|number| number.trim_end().parse::<f64>().ok());
+    let number = text.strip_suffix('%').and_then(|number| number.trim_end().parse::<f64>().ok());
     let percent = number.filter(|percent| (0.0..=100.0).contains(percent));
     if percent.is_none() {
-        let given = if text.is_empty() {
-            node.kind().to_owned()
-        } else {
-            format!("`{text}`")
-        };
+        let given = if text.is_empty() { node.kind().to_owned() } else { format!("`{text}`") };
         let message = format!("`{what}` should be a share of people and is {given}");
-        problems.add(
-            node.place,
-            message,
-            "write a percentage from `0%` to `100%`",
-        );
+        problems.add(node.place, message, "write a percentage from `0%` to `100%`");
     }
     percent
 }
@@ -237,24 +197,14 @@ fn payloads(
     };
     let entries = node.map("`payloads`", problems)?;
     let boolean = ["true"];
-    let values = if arms.is_empty() {
-        boolean.as_slice()
-    } else {
-        arms
-    };
+    let values = if arms.is_empty() { boolean.as_slice() } else { arms };
     for (key, _) in entries {
         if !values.contains(&key.text.as_str()) {
             let message = format!("the flag is never `{}`", key.text);
-            problems.add(
-                key.place,
-                message,
-                suggestion(&key.text, values.iter().copied()),
-            );
+            problems.add(key.place, message, suggestion(&key.text, values.iter().copied()));
         }
     }
-    let json = entries
-        .iter()
-        .map(|(key, node)| (key.text.clone(), node.to_json().to_string()));
+    let json = entries.iter().map(|(key, node)| (key.text.clone(), node.to_json().to_string()));
     Some(json.collect())
 }
 
@@ -265,10 +215,7 @@ fn rules(
 ) -> Option<Vec<RuleDraft>> {
     let node = fields.need("rules", "a flag", "rules: [ { rollout: 100% } ]", problems)?;
     let members = node.list("`rules`", problems)?;
-    let rules: Vec<_> = members
-        .iter()
-        .map(|member| rule(member, arms, problems))
-        .collect();
+    let rules: Vec<_> = members.iter().map(|member| rule(member, arms, problems)).collect();
     rules.into_iter().collect()
 }
 
@@ -287,15 +234,8 @@ fn rule(node: &Node, arms: &[&str], problems: &mut Problems<'_>) -> Option<RuleD
         Some(named) => variant(named, arms, problems).map(Some),
         None => Some(None),
     };
-    let payload = fields
-        .get("payload")
-        .map(|payload| payload.to_json().to_string());
-    Some(RuleDraft {
-        when: when?,
-        rollout_percent: rollout_percent?,
-        variant: variant?,
-        payload,
-    })
+    let payload = fields.get("payload").map(|payload| payload.to_json().to_string());
+    Some(RuleDraft { when: when?, rollout_percent: rollout_percent?, variant: variant?, payload })
 }
 
 fn variant(node: &Node, arms: &[&str], problems: &mut Problems<'_>) -> Option<String> {

@@ -88,11 +88,7 @@ fn exact_follows_the_version_of_the_project() {
     for (value, property, v1, v2) in rows {
         for (matching, expected) in [(PropertyMatching::V1, v1), (PropertyMatching::V2, v2)] {
             let filter = filter("exact", value.clone(), matching);
-            assert_eq!(
-                filter.matches(Some(&property)),
-                expected,
-                "{value} {property}"
-            );
+            assert_eq!(filter.matches(Some(&property)), expected, "{value} {property}");
             assert_eq!(filter.opposite().matches(Some(&property)), !expected);
         }
     }
@@ -115,10 +111,7 @@ fn an_unknown_operator_is_a_fault() {
         Filter::compile("plan", operator, &json!(1), PropertyMatching::V1).expect_err("fault")
     };
     assert_eq!(fault("resembles").code, "flag_data_parsing_error");
-    assert_eq!(
-        fault("resembles").message,
-        "the operator `resembles` on `plan` is unknown"
-    );
+    assert_eq!(fault("resembles").message, "the operator `resembles` on `plan` is unknown");
     assert_eq!(fault("not_gt").code, "flag_data_parsing_error");
     assert_eq!(fault("semver_gt").code, "not_supported");
 }
@@ -128,26 +121,11 @@ fn canonical_text_is_equal_for_equal_filters_only() {
     let canonical = |operator, value, matching| filter(operator, value, matching).canonical();
     let (v1, v2) = (PropertyMatching::V1, PropertyMatching::V2);
     let same = [
-        (
-            canonical("exact", json!("A"), v1),
-            canonical("exact", json!(["a", "a"]), v2),
-        ),
-        (
-            canonical("exact", json!(["a", "b"]), v1),
-            canonical("exact", json!(["b", "A"]), v1),
-        ),
-        (
-            canonical("gt", json!(5), v1),
-            canonical("gt", json!("5.0"), v2),
-        ),
-        (
-            canonical("gt", json!(0.0), v1),
-            canonical("gt", json!(-0.0), v1),
-        ),
-        (
-            canonical("icontains", json!("A"), v1),
-            canonical("icontains", json!("a"), v1),
-        ),
+        (canonical("exact", json!("A"), v1), canonical("exact", json!(["a", "a"]), v2)),
+        (canonical("exact", json!(["a", "b"]), v1), canonical("exact", json!(["b", "A"]), v1)),
+        (canonical("gt", json!(5), v1), canonical("gt", json!("5.0"), v2)),
+        (canonical("gt", json!(0.0), v1), canonical("gt", json!(-0.0), v1)),
+        (canonical("icontains", json!("A"), v1), canonical("icontains", json!("a"), v1)),
     ];
     for (left, right) in same {
         assert_eq!(left, right);

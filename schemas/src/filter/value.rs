@@ -28,9 +28,7 @@ pub fn number(value: &Value) -> Option<f64> {
 /// only a text beyond ASCII can change its length or become ASCII in lower case.
 pub fn equals_any(text: &str, lowered: &[String]) -> bool {
     if text.is_ascii() {
-        return lowered
-            .iter()
-            .any(|lowered| text.eq_ignore_ascii_case(lowered));
+        return lowered.iter().any(|lowered| text.eq_ignore_ascii_case(lowered));
     }
     let text = text.to_lowercase();
     lowered.contains(&text)
@@ -38,10 +36,7 @@ pub fn equals_any(text: &str, lowered: &[String]) -> bool {
 
 /// Whether `hay` has `needle` inside, whatever the case of A to Z.
 pub fn contains(hay: &[u8], needle: &[u8]) -> bool {
-    needle.is_empty()
-        || hay
-            .windows(needle.len())
-            .any(|part| part.eq_ignore_ascii_case(needle))
+    needle.is_empty() || hay.windows(needle.len()).any(|part| part.eq_ignore_ascii_case(needle))
 }
 
 /// Whether a filter of this value asks for truthiness.

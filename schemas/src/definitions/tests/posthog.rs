@@ -46,41 +46,15 @@ fn a_flag_keeps_what_posthog_says_of_it() {
     let shop = the_project(&compiled);
     assert_eq!(shop.property_matching, PropertyMatching::V1);
     assert_eq!(shop.group_types["0"], "company");
-    let [f, off] = shop.flags.as_slice() else {
-        panic!()
-    };
+    let [f, off] = shop.flags.as_slice() else { panic!() };
     assert!(f.active && !off.active && f.id == 7 && f.description.as_deref() == Some("F"));
-    let Ok(Rules {
-        rules,
-        variants,
-        payloads,
-    }) = &f.rules
-    else {
-        panic!()
-    };
-    assert_eq!(
-        variants[1],
-        Variant {
-            key: "b".to_owned(),
-            percent: 50.0
-        }
-    );
-    assert_eq!(
-        (payloads["a"].as_str(), payloads["b"].as_str()),
-        ("{\"x\":1}", "{\"y\":2}")
-    );
+    let Ok(Rules { rules, variants, payloads }) = &f.rules else { panic!() };
+    assert_eq!(variants[1], Variant { key: "b".to_owned(), percent: 50.0 });
+    assert_eq!((payloads["a"].as_str(), payloads["b"].as_str()), ("{\"x\":1}", "{\"y\":2}"));
     assert_eq!(payloads.len(), 2);
-    assert_eq!(
-        (rules[0].rollout_percent, rules[1].rollout_percent),
-        (12.5, 100.0)
-    );
-    let Condition::All(when) = &rules[0].when else {
-        panic!()
-    };
-    assert!(matches!(
-        when.as_slice(),
-        [Condition::Person(_), Condition::Cohort(0)]
-    ));
+    assert_eq!((rules[0].rollout_percent, rules[1].rollout_percent), (12.5, 100.0));
+    let Condition::All(when) = &rules[0].when else { panic!() };
+    assert!(matches!(when.as_slice(), [Condition::Person(_), Condition::Cohort(0)]));
 }
 
 #[test]
@@ -95,29 +69,17 @@ fn a_flag_that_cannot_be_read_fails_alone() {
         (property("semver_gt"), "not_supported"),
         (json!(null), "flag_data_parsing_error"),
         (json!({"groups": 3}), "flag_data_parsing_error"),
-        (
-            json!({"groups": [{"rollout_percentage": "all"}]}),
-            "flag_data_parsing_error",
-        ),
+        (json!({"groups": [{"rollout_percentage": "all"}]}), "flag_data_parsing_error"),
         (json!({"version": 2, "rules": []}), "not_supported"),
         (json!({"groups": [], "holdout": {"id": 1}}), "not_supported"),
-        (
-            json!({"groups": [], "feature_enrollment": true}),
-            "not_supported",
-        ),
+        (json!({"groups": [], "feature_enrollment": true}), "not_supported"),
     ];
     for (filters, code) in rows {
         let mut other = flag(json!({"groups": [{"properties": []}]}));
         other["key"] = json!("other");
         let compiled = body(json!({"flags": [flag(filters.clone()), other]}));
-        let [f, other] = the_project(&compiled).flags.as_slice() else {
-            panic!()
-        };
-        assert_eq!(
-            f.rules.as_ref().expect_err("a fault").code,
-            code,
-            "{filters}"
-        );
+        let [f, other] = the_project(&compiled).flags.as_slice() else { panic!() };
+        assert_eq!(f.rules.as_ref().expect_err("a fault").code, code, "{filters}");
         assert!(other.rules.is_ok());
         assert_eq!(compiled.warnings.len(), 1);
     }
@@ -131,30 +93,17 @@ fn yaml_and_posthog_stand_side_by_side() {
         "property_matching_version": 2,
     });
     let yaml = "rules: [ { when: { cohort: 5 } } ]";
-    let files = [
-        ("posthog.json", posthog.to_string()),
-        ("flags/y.yaml", yaml.to_owned()),
-    ];
+    let files = [("posthog.json", posthog.to_string()), ("flags/y.yaml", yaml.to_owned())];
     let files = files.each_ref().map(|(path, text)| (*path, text.as_str()));
     let compiled = shop(&files).expect("good definitions");
-    let keys: Vec<_> = the_project(&compiled)
-        .flags
-        .iter()
-        .map(|f| f.key.as_str())
-        .collect();
+    let keys: Vec<_> = the_project(&compiled).flags.iter().map(|f| f.key.as_str()).collect();
     assert_eq!(keys, ["f", "y"]);
-    assert_eq!(
-        the_project(&compiled).property_matching,
-        PropertyMatching::V2
-    );
+    assert_eq!(the_project(&compiled).property_matching, PropertyMatching::V2);
 
     let twice = shop(&[files[0], ("flags/f.yaml", "rules: []")]).expect_err("one key, two flags");
     let expected = "shop/posthog.json: flag `f` is defined in `shop/flags/f.yaml` too \
                     (fix: take one of them away)";
-    assert_eq!(
-        twice.iter().map(Problem::to_string).collect::<Vec<_>>(),
-        [expected]
-    );
+    assert_eq!(twice.iter().map(Problem::to_string).collect::<Vec<_>>(), [expected]);
 }
 
 #[test]
@@ -175,12 +124,7 @@ fn only_what_is_no_body_is_refused() {
         let problems = shop(&[("p.json", text)]).expect_err("a problem");
         assert_eq!(problems[0].to_string(), format!("shop/p.json:{expected}"));
     }
-    for odd in [
-        json!({}),
-        json!(7),
-        json!({"key": ""}),
-        json!({"key": "f", "filters": [1]}),
-    ] {
+    for odd in [json!({}), json!(7), json!({"key": ""}), json!({"key": "f", "filters": [1]})] {
         let compiled = body(json!({"flags": [odd], "cohorts": [], "group_type_mapping": null}));
         assert_eq!(compiled.warnings.len(), 1);
     }

@@ -54,57 +54,28 @@ fn code_of(leaf: Value) -> &'static str {
 #[test]
 fn behavioural_leaves_become_counts() {
     let plain = did_of(json!({}));
-    let of = |comparison, n, within_ms| Did {
-        comparison,
-        n,
-        within_ms,
-        ..plain
-    };
+    let of = |comparison, n, within_ms| Did { comparison, n, within_ms, ..plain };
     let five = 5 * MINUTE_MS;
     assert_eq!(plain, of(Comparison::AtLeast, 3, five));
     let rows = [
-        (
-            json!({"value": "performed_event"}),
-            of(Comparison::AtLeast, 1, five),
-        ),
+        (json!({"value": "performed_event"}), of(Comparison::AtLeast, 1, five)),
         (json!({"operator": "gt"}), of(Comparison::Greater, 3, five)),
         (json!({"operator": "lte"}), of(Comparison::AtMost, 3, five)),
         (json!({"operator": "lt"}), of(Comparison::Less, 3, five)),
         (json!({"operator": "exact"}), of(Comparison::Equal, 3, five)),
         (json!({"operator": "about"}), of(Comparison::Equal, 3, five)),
         (json!({"operator": null}), of(Comparison::Equal, 3, five)),
-        (
-            json!({"operator_value": -4}),
-            of(Comparison::AtLeast, 0, five),
-        ),
-        (
-            json!({"operator_value": "7"}),
-            of(Comparison::AtLeast, 7, five),
-        ),
-        (
-            json!({"time_interval": "second"}),
-            of(Comparison::AtLeast, 3, 5_000),
-        ),
-        (
-            json!({"time_interval": "month"}),
-            of(Comparison::AtLeast, 3, 150 * DAY_MS),
-        ),
+        (json!({"operator_value": -4}), of(Comparison::AtLeast, 0, five)),
+        (json!({"operator_value": "7"}), of(Comparison::AtLeast, 7, five)),
+        (json!({"time_interval": "second"}), of(Comparison::AtLeast, 3, 5_000)),
+        (json!({"time_interval": "month"}), of(Comparison::AtLeast, 3, 150 * DAY_MS)),
         (
             json!({"time_value": 1, "time_interval": "year"}),
             of(Comparison::AtLeast, 3, 365 * DAY_MS),
         ),
-        (
-            json!({"explicit_datetime": "-2h"}),
-            of(Comparison::AtLeast, 3, 2 * HOUR_MS),
-        ),
-        (
-            json!({"explicit_datetime": "-5M"}),
-            of(Comparison::AtLeast, 3, five),
-        ),
-        (
-            json!({"explicit_datetime": "-5m"}),
-            of(Comparison::AtLeast, 3, 150 * DAY_MS),
-        ),
+        (json!({"explicit_datetime": "-2h"}), of(Comparison::AtLeast, 3, 2 * HOUR_MS)),
+        (json!({"explicit_datetime": "-5M"}), of(Comparison::AtLeast, 3, five)),
+        (json!({"explicit_datetime": "-5m"}), of(Comparison::AtLeast, 3, 150 * DAY_MS)),
     ];
     for (more, expected) in rows {
         assert_eq!(did_of(more.clone()), expected, "{more}");
@@ -140,11 +111,7 @@ fn negation_is_posthogs() {
         (refer(json!({})), "in", "in"),
         (refer(json!({"operator": "not_in"})), "out", "out"),
         (refer(json!({"negation": true})), "out", "in"),
-        (
-            refer(json!({"operator": "not_in", "negation": true})),
-            "not out",
-            "out",
-        ),
+        (refer(json!({"operator": "not_in", "negation": true})), "not out", "out"),
         (refer(json!({"operator": "exact"})), "nobody", "nobody"),
         (behavioural(json!({"negation": true})), "did not", "did not"),
     ];
@@ -154,14 +121,8 @@ fn negation_is_posthogs() {
                 "1": {"type": kind, "values": [leaf]}, "2": {"type": "AND", "values": []},
             }}));
             let shop = the_project(&compiled);
-            let one = shop
-                .cohorts
-                .iter()
-                .find(|cohort| cohort.key == "1")
-                .expect("cohort 1");
-            let (Condition::All(inner) | Condition::Any(inner)) = &one.members else {
-                panic!()
-            };
+            let one = shop.cohorts.iter().find(|cohort| cohort.key == "1").expect("cohort 1");
+            let (Condition::All(inner) | Condition::Any(inner)) = &one.members else { panic!() };
             assert_eq!(read_aloud(&inner[0]), expected, "{kind} {leaf}");
         }
     }
@@ -185,9 +146,7 @@ fn read_aloud(condition: &Condition) -> &'static str {
 fn a_negated_filter_that_cannot_be_evaluated_matches_nobody() {
     let leaf =
         json!({"key": "age", "type": "person", "operator": "gt", "value": 5, "negation": true});
-    let Condition::Person(filter) = cohort_of(leaf) else {
-        panic!()
-    };
+    let Condition::Person(filter) = cohort_of(leaf) else { panic!() };
     assert!(filter.matches(Some(&json!(4))) && filter.matches(None));
     assert!(!filter.matches(Some(&json!(6))) && !filter.matches(Some(&json!("six"))));
 }
@@ -196,58 +155,22 @@ fn a_negated_filter_that_cannot_be_evaluated_matches_nobody() {
 fn what_cannot_be_done_is_a_fault_in_its_place() {
     let unreadable = "cohort_filters_parsing_error";
     let rows = [
-        (
-            behavioural(json!({"value": "performed_event_sequence"})),
-            "not_supported",
-        ),
-        (
-            behavioural(json!({"event_type": "actions", "key": 12})),
-            "not_supported",
-        ),
-        (
-            behavioural(json!({"explicit_datetime": "2026-01-01"})),
-            "not_supported",
-        ),
-        (
-            behavioural(json!({"explicit_datetime_to": "-1d"})),
-            "not_supported",
-        ),
-        (
-            behavioural(json!({"time_value": 900, "time_interval": "day"})),
-            "not_supported",
-        ),
-        (
-            behavioural(json!({"operator_value": 2000})),
-            "not_supported",
-        ),
+        (behavioural(json!({"value": "performed_event_sequence"})), "not_supported"),
+        (behavioural(json!({"event_type": "actions", "key": 12})), "not_supported"),
+        (behavioural(json!({"explicit_datetime": "2026-01-01"})), "not_supported"),
+        (behavioural(json!({"explicit_datetime_to": "-1d"})), "not_supported"),
+        (behavioural(json!({"time_value": 900, "time_interval": "day"})), "not_supported"),
+        (behavioural(json!({"operator_value": 2000})), "not_supported"),
         (behavioural(json!({"operator_value": "often"})), unreadable),
         (behavioural(json!({"time_value": null})), unreadable),
-        (
-            behavioural(json!({"time_interval": "fortnight"})),
-            unreadable,
-        ),
+        (behavioural(json!({"time_interval": "fortnight"})), unreadable),
         (behavioural(json!({"value": "vanished"})), unreadable),
         (behavioural(json!({"key": null})), unreadable),
-        (
-            json!({"key": "x", "type": "person", "operator": "resembles", "value": 1}),
-            unreadable,
-        ),
-        (
-            json!({"key": "id", "type": "cohort", "value": "vip"}),
-            unreadable,
-        ),
-        (
-            json!({"key": "f", "type": "flag", "value": true}),
-            "not_supported",
-        ),
-        (
-            json!({"key": "id", "type": "cohort", "value": 404}),
-            "dependency_not_found_cohort",
-        ),
-        (
-            json!({"key": "id", "type": "cohort", "value": 1}),
-            "dependency_cycle_cohort",
-        ),
+        (json!({"key": "x", "type": "person", "operator": "resembles", "value": 1}), unreadable),
+        (json!({"key": "id", "type": "cohort", "value": "vip"}), unreadable),
+        (json!({"key": "f", "type": "flag", "value": true}), "not_supported"),
+        (json!({"key": "id", "type": "cohort", "value": 404}), "dependency_not_found_cohort"),
+        (json!({"key": "id", "type": "cohort", "value": 1}), "dependency_cycle_cohort"),
     ];
     for (leaf, code) in rows {
         assert_eq!(code_of(leaf.clone()), code, "{leaf}");

@@ -13,32 +13,20 @@ fn check(files: &[(&str, &str)], expected: &[&str]) {
 
 /// Checks the one problem of a cohort in `x.yaml`, without the file's name.
 fn check_cohort(text: &str, expected: &str) {
-    check(
-        &[("cohorts/x.yaml", text)],
-        &[&format!("shop/cohorts/x.yaml:{expected}")],
-    );
+    check(&[("cohorts/x.yaml", text)], &[&format!("shop/cohorts/x.yaml:{expected}")]);
 }
 
 /// Checks the one problem of a flag in `x.yaml`, without the file's name.
 fn check_flag(text: &str, expected: &str) {
-    check(
-        &[("flags/x.yaml", text)],
-        &[&format!("shop/flags/x.yaml:{expected}")],
-    );
+    check(&[("flags/x.yaml", text)], &[&format!("shop/flags/x.yaml:{expected}")]);
 }
 
 #[test]
 fn all_problems_are_reported_together() {
     check(
         &[
-            (
-                "cohorts/x.yaml",
-                "member: x\nmembers:\n  did: buy\n  witin: 5m\n",
-            ),
-            (
-                "flags/y.yaml",
-                "rules:\n- { when: { cohort: z }, rollout: 5 }\n- { variant: a }\n",
-            ),
+            ("cohorts/x.yaml", "member: x\nmembers:\n  did: buy\n  witin: 5m\n"),
+            ("flags/y.yaml", "rules:\n- { when: { cohort: z }, rollout: 5 }\n- { variant: a }\n"),
         ],
         &[
             "shop/cohorts/x.yaml:1:1: a cohort has no `member` (fix: did you mean `members`?)",
@@ -65,14 +53,8 @@ fn yaml_has_to_be_yaml() {
             "1:29: this isn't YAML: unexpected character: `>' (fix: mind indentation, and quote \
              text with `: `, `#` or a sign at its beginning)",
         ),
-        (
-            "",
-            "1:1: a cohort should be a map and is nothing (fix: write a map)",
-        ),
-        (
-            "- x",
-            "1:1: a cohort should be a map and is a list (fix: write a map)",
-        ),
+        ("", "1:1: a cohort should be a map and is nothing (fix: write a map)"),
+        ("- x", "1:1: a cohort should be a map and is a list (fix: write a map)"),
     ];
     for (text, expected) in rows {
         check_cohort(text, expected);
@@ -82,10 +64,7 @@ fn yaml_has_to_be_yaml() {
 #[test]
 fn a_condition_has_one_kind() {
     let rows = [
-        (
-            "members:",
-            "1:8: a condition should be a map and is nothing (fix: write a map)",
-        ),
+        ("members:", "1:8: a condition should be a map and is nothing (fix: write a map)"),
         (
             "members: []",
             "1:10: a condition is a map and this is a list \
@@ -106,10 +85,7 @@ fn a_condition_has_one_kind() {
             "1:12: `sequence` conditions aren't supported yet \
              (fix: count events with `did`, `count` and `within`)",
         ),
-        (
-            "members: { di: a }",
-            "1:12: no kind of condition has `di` (fix: did you mean `did`?)",
-        ),
+        ("members: { di: a }", "1:12: no kind of condition has `di` (fix: did you mean `did`?)"),
         (
             "members: {}",
             "1:10: this condition is empty \
@@ -143,18 +119,12 @@ fn a_count_is_a_comparison() {
         ("'> -1'", format!("{wrong} `> -1` {how}")),
         ("[1]", format!("{wrong} a list {how}")),
         ("'>= 1025'", format!("a count of 1025 {more}")),
-        (
-            "'= 99999999999999999999'",
-            format!("a count of 99999999999999999999 {more}"),
-        ),
+        ("'= 99999999999999999999'", format!("a count of 99999999999999999999 {more}")),
         (
             "'>= 0'",
             "this count holds always (fix: write `\">= 1\"`, or leave `count` out)".to_owned(),
         ),
-        (
-            "'< 0'",
-            "this count holds never (fix: write `\"= 0\"`)".to_owned(),
-        ),
+        ("'< 0'", "this count holds never (fix: write `\"= 0\"`)".to_owned()),
     ];
     for (asked, expected) in rows {
         check_cohort(&count(asked), &format!("1:41: {expected}"));
@@ -165,20 +135,11 @@ fn a_count_is_a_comparison() {
 fn a_window_is_a_length() {
     let form = "a length is a whole number and one of s, m, h, d, w, such as `30s` or `5m`";
     let range = "a window is between 1s and 400d long";
-    let rows = [
-        ("5", form),
-        ("5x", form),
-        ("1.5h", form),
-        ("0s", range),
-        ("401d", range),
-        ("-5m", form),
-    ];
+    let rows =
+        [("5", form), ("5x", form), ("1.5h", form), ("0s", range), ("401d", range), ("-5m", form)];
     for (length, fix) in rows {
         let text = format!("members:\n  did: buy\n  within: {length}\n");
-        check_cohort(
-            &text,
-            &format!("3:11: `within: {length}` isn't a window (fix: {fix})"),
-        );
+        check_cohort(&text, &format!("3:11: `within: {length}` isn't a window (fix: {fix})"));
     }
 }
 
@@ -225,10 +186,7 @@ fn what_is_asked_of_a_property_makes_sense() {
         ),
     ];
     for (asked, expected) in tests {
-        check_cohort(
-            &format!("members: {{ person: {{ p: {{ {asked} }} }} }}"),
-            expected,
-        );
+        check_cohort(&format!("members: {{ person: {{ p: {{ {asked} }} }} }}"), expected);
     }
 }
 
@@ -237,10 +195,7 @@ fn cohorts_are_there_and_go_in_no_circle() {
     check(
         &[
             ("cohorts/a.yaml", "members:\n  cohort: b\n"),
-            (
-                "cohorts/b.yaml",
-                "members: { any: [ { cohort: c }, { cohort: cc } ] }",
-            ),
+            ("cohorts/b.yaml", "members: { any: [ { cohort: c }, { cohort: cc } ] }"),
             ("cohorts/c.yaml", "members: { not: { cohort: a } }"),
             ("cohorts/outside.yaml", "members: { not: { cohort: a } }"),
             ("flags/f.yaml", "rules: [ { when: { cohort: outsid } } ]"),
@@ -257,10 +212,7 @@ fn cohorts_are_there_and_go_in_no_circle() {
 #[test]
 fn a_broken_cohort_is_not_missing_too() {
     check(
-        &[
-            ("cohorts/a.yaml", "members: { cohort: b }"),
-            ("cohorts/b.yaml", "members: { di: x }"),
-        ],
+        &[("cohorts/a.yaml", "members: { cohort: b }"), ("cohorts/b.yaml", "members: { di: x }")],
         &["shop/cohorts/b.yaml:1:12: no kind of condition has `di` (fix: did you mean `did`?)"],
     );
 }
@@ -268,10 +220,7 @@ fn a_broken_cohort_is_not_missing_too() {
 #[test]
 fn a_flag_is_consistent() {
     let rows = [
-        (
-            "active: true",
-            "1:1: a flag needs `rules` (fix: add `rules: [ { rollout: 100% } ]`)",
-        ),
+        ("active: true", "1:1: a flag needs `rules` (fix: add `rules: [ { rollout: 100% } ]`)"),
         (
             "active: no\nrules: []",
             "1:9: `active` should be `true` or `false` and is a text \
@@ -303,10 +252,7 @@ fn a_flag_is_consistent() {
 
 /// Checks all problems of these files, which are the only ones.
 fn check_files(files: &[(&str, &str)], expected: &[&str]) {
-    let sources: Vec<_> = files
-        .iter()
-        .map(|(path, text)| source(path, text))
-        .collect();
+    let sources: Vec<_> = files.iter().map(|(path, text)| source(path, text)).collect();
     let problems = compile_all(&sources, &mut Registry::default()).expect_err("a problem");
     let problems: Vec<String> = problems.iter().map(Problem::to_string).collect();
     assert_eq!(problems, expected, "{files:?}");
@@ -319,10 +265,7 @@ fn a_project_has_a_token_of_its_own() {
             "tim_zone: UTC\ntoken: x",
             "1:1: a project has no `tim_zone` (fix: did you mean `time_zone`?)",
         ),
-        (
-            "secrets: []",
-            "1:1: a project needs `token` (fix: add `token: phc_...`)",
-        ),
+        ("secrets: []", "1:1: a project needs `token` (fix: add `token: phc_...`)"),
         (
             "token: 5",
             "1:8: `token` should be a text and is a number (fix: put it in quotes: \"5\")",
@@ -338,16 +281,10 @@ fn a_project_has_a_token_of_its_own() {
         ),
     ];
     for (text, expected) in rows {
-        check_files(
-            &[("a/project.yaml", text)],
-            &[&format!("a/project.yaml:{expected}")],
-        );
+        check_files(&[("a/project.yaml", text)], &[&format!("a/project.yaml:{expected}")]);
     }
     check_files(
-        &[
-            ("a/project.yaml", "token: x"),
-            ("b/project.yaml", "token: x"),
-        ],
+        &[("a/project.yaml", "token: x"), ("b/project.yaml", "token: x")],
         &["b/project.yaml:1:8: project `a` has the same token \
            (fix: give each project a token of its own)"],
     );
