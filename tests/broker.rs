@@ -71,20 +71,10 @@ impl Broker {
         let (port, controller) = (free_port(), free_port());
         let settings = settings(port, controller, &home.path().join("log"));
         fs::write(home.path().join("server.properties"), settings).expect("settings are written");
-        let broker = Broker {
-            home,
-            port,
-            child: Mutex::new(None),
-        };
+        let broker = Broker { home, port, child: Mutex::new(None) };
         let format = ["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c"];
-        let formatted = broker
-            .java(&[&format[..], &["server.properties"]].concat())
-            .status();
-        assert!(
-            formatted.is_ok_and(|status| status.success()),
-            "no format, {}",
-            broker.output()
-        );
+        let formatted = broker.java(&[&format[..], &["server.properties"]].concat()).status();
+        assert!(formatted.is_ok_and(|status| status.success()), "no format, {}", broker.output());
         broker
     }
 

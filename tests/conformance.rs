@@ -100,18 +100,12 @@ fn captured_events_are_written_as_the_schema_says() {
 /// What editors complete definitions with accepts the shop of the tests and that of the demo.
 #[test]
 fn the_schemas_accept_good_definitions() {
-    let here = shop::DEFINITIONS
-        .iter()
-        .map(|(path, yaml)| ((*path).into(), (*yaml).to_owned()));
+    let here = shop::DEFINITIONS.iter().map(|(path, yaml)| ((*path).into(), (*yaml).to_owned()));
     let mut files: Vec<(PathBuf, String)> = here.collect();
     let demo = tools::repository().join("definitions/shop");
     for folder in [demo.clone(), demo.join("cohorts"), demo.join("flags")] {
-        let entries = std::fs::read_dir(&folder)
-            .expect("a folder of definitions")
-            .flatten();
-        let yaml = entries
-            .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some());
+        let entries = std::fs::read_dir(&folder).expect("a folder of definitions").flatten();
+        let yaml = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some());
         files.extend(yaml.map(|path| {
             let text = std::fs::read_to_string(&path).expect("a definition");
             (path, text)
@@ -138,9 +132,7 @@ fn schema_of(what: &str) -> Validator {
     let schema = read_schema(&format!("{what}.schema.json"));
     jsonschema::meta::validate(&schema).expect("the schema is a schema");
     // They refer to each other by file name.
-    let options = jsonschema::options()
-        .with_base_uri("file:///schemas/")
-        .with_retriever(Beside);
+    let options = jsonschema::options().with_base_uri("file:///schemas/").with_retriever(Beside);
     options.build(&schema).expect("the schema compiles")
 }
 

@@ -16,11 +16,7 @@ const RELOADED_WITHIN: Duration = Duration::from_secs(20);
 fn a_saved_cohort_is_filled_from_the_log() {
     let (server, mut dice) = (Setup::embedded().start(), Dice::new(8));
     let search = |person, dice: &mut Dice| Event::new("searched", person, now_ms(), dice);
-    let searches = [
-        search("ann", &mut dice),
-        search("ann", &mut dice),
-        search("ben", &mut dice),
-    ];
+    let searches = [search("ann", &mut dice), search("ann", &mut dice), search("ben", &mut dice)];
     server.client.capture(&searches);
     assert_eq!(server.client.flags("ann").said("searching"), Said::Nothing);
 
@@ -37,11 +33,7 @@ fn a_saved_cohort_is_filled_from_the_log() {
         let waiting = matches!(said, Said::Nothing | Said::Failed(_));
         (!waiting).then_some(said)
     });
-    assert_eq!(
-        said,
-        Said::Yes,
-        "the first answer that is given has to be right"
-    );
+    assert_eq!(said, Said::Yes, "the first answer that is given has to be right");
     assert!(!server.client.flags("ben").on("searching"));
     server.client.capture(&[search("ben", &mut dice)]);
     assert!(server.client.flags("ben").on("searching"));
@@ -74,26 +66,15 @@ fn a_bad_file_leaves_the_last_good_catalog_serving() {
         "cohorts/hesitating.yaml",
         "members:\n  all:\n    - { did: added to cart, cuont: \">= 4\", within: 5m }\n",
     );
-    eventually(
-        "the file is refused, by name, line and column",
-        RELOADED_WITHIN,
-        || server.log().contains("hesitating.yaml:3:").then_some(()),
-    );
-    assert!(
-        server.client.flags("ann").on("offer"),
-        "the last good catalog serves"
-    );
+    eventually("the file is refused, by name, line and column", RELOADED_WITHIN, || {
+        server.log().contains("hesitating.yaml:3:").then_some(())
+    });
+    assert!(server.client.flags("ann").on("offer"), "the last good catalog serves");
 
     let (content, said) = harness::check(&server.definitions());
     assert!(!content, "a bad definition passed the check: {said}");
-    assert!(
-        said.contains("hesitating.yaml:3:"),
-        "no file, line and column in: {said}"
-    );
-    assert!(
-        said.contains("count"),
-        "no word of what was meant in: {said}"
-    );
+    assert!(said.contains("hesitating.yaml:3:"), "no file, line and column in: {said}");
+    assert!(said.contains("count"), "no word of what was meant in: {said}");
 
     server.define(
         "cohorts/hesitating.yaml",

@@ -4,10 +4,7 @@
 //! - [`windows`] and [`registers`] are laws; [`tidy`] and [`conformance`] check what is written.
 //! - [`scenarios`], [`edits`], [`hostile`], [`kafka`], [`outages`] and [`sdk`] are stories;
 //!   [`replay`] kills the binary, again and again.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "a real process is driven in real time"
-)]
+#![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
 
 mod broker;
 mod client;

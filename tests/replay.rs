@@ -128,8 +128,7 @@ impl Crashes {
     /// more while it catches up. What it says before it is ready must be right or unknown.
     fn start_again(&mut self) {
         let interval_ms = *self.dice.pick(&["50", "300", "2000"]);
-        self.server
-            .set("SLUICE_CHECKPOINT_INTERVAL_MS", interval_ms);
+        self.server.set("SLUICE_CHECKPOINT_INTERVAL_MS", interval_ms);
         let hot_bytes = *self.dice.pick(&["1048576", "2097152", "268435456"]);
         self.server.set("SLUICE_HOT_BYTES", hot_bytes);
         if self.dice.per_mille(300) {

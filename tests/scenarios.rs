@@ -118,10 +118,7 @@ fn an_unreadable_store_is_rebuilt_from_the_log() {
     let mut folders = vec![server.data().join("store")];
     let mut overwritten = 0;
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder)
-            .expect("the store is a folder")
-            .flatten()
-        {
+        for entry in fs::read_dir(folder).expect("the store is a folder").flatten() {
             match entry.path() {
                 path if path.is_dir() => folders.push(path),
                 path => {

@@ -31,12 +31,8 @@ fn tour(mut script: Command) {
     let handle = || output.reopen().expect("a second handle");
     script.args([server.client.base(), TOKEN]).stdout(handle()).stderr(handle());
     // A proxy that the machine needs for the world outside isn't for this.
-    script
-        .env("NO_PROXY", "127.0.0.1")
-        .env("no_proxy", "127.0.0.1");
-    let mut child = script
-        .spawn()
-        .expect("the SDK's interpreter is there: run script/test");
+    script.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
+    let mut child = script.spawn().expect("the SDK's interpreter is there: run script/test");
     let ended = eventually("the tour ends", TOUR_WITHIN, || {
         child.try_wait().expect("the child can be asked")
     });

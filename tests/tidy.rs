@@ -95,19 +95,10 @@ fn the_readme_names_every_setting() {
     }
     let documented = named_settings(&read(&readme));
     let real = settings(&read(&repository().join("processor/src/settings.rs")));
-    assert!(
-        real.contains("SLUICE_LISTEN"),
-        "the table of settings wasn't found: {real:?}"
-    );
+    assert!(real.contains("SLUICE_LISTEN"), "the table of settings wasn't found: {real:?}");
     let beside = |name: &&String| BESIDE.iter().any(|other| name.starts_with(other));
-    let unknown: Vec<_> = documented
-        .difference(&real)
-        .filter(|name| !beside(name))
-        .collect();
-    assert!(
-        unknown.is_empty(),
-        "the README names what isn't there: {unknown:?}"
-    );
+    let unknown: Vec<_> = documented.difference(&real).filter(|name| !beside(name)).collect();
+    assert!(unknown.is_empty(), "the README names what isn't there: {unknown:?}");
     let silent: Vec<_> = real.difference(&documented).collect();
     assert!(silent.is_empty(), "the README leaves out: {silent:?}");
 }
@@ -126,12 +117,8 @@ fn named_settings(text: &str) -> BTreeSet<String> {
 fn settings(source: &str) -> BTreeSet<String> {
     let table = source.split("SETTINGS: ").nth(1).unwrap_or_default();
     let table = table.split("];").next().unwrap_or_default();
-    let keys = table
-        .split("setting(")
-        .skip(1)
-        .filter_map(|entry| entry.split('"').nth(1));
-    keys.map(|key| format!("SLUICE_{}", key.to_uppercase()))
-        .collect()
+    let keys = table.split("setting(").skip(1).filter_map(|entry| entry.split('"').nth(1));
+    keys.map(|key| format!("SLUICE_{}", key.to_uppercase())).collect()
 }
 
 /// Whether a library's file holds nothing but tests.

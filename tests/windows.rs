@@ -49,11 +49,7 @@ fn duplicates_do_not_matter() {
         for hit in &hits {
             let entry = Entry::new(hit.time_ms, hit.id);
             let folded = record.fold(MatcherId(hit.matcher), k, entry);
-            prop_assert!(
-                folded != Folded::Kept,
-                "counted as new once more: {:?}",
-                hit
-            );
+            prop_assert!(folded != Folded::Kept, "counted as new once more: {:?}", hit);
         }
         Ok(())
     });

@@ -147,11 +147,7 @@ impl Seen {
     fn new() -> Self {
         let longest_us = 600_000_000;
         let histogram = || Histogram::new_with_bounds(1, longest_us, 3).expect("good bounds");
-        Seen {
-            since_due: histogram(),
-            since_sent: histogram(),
-            failed: 0,
-        }
+        Seen { since_due: histogram(), since_sent: histogram(), failed: 0 }
     }
 
     fn record(&mut self, due: Instant, sent: Instant, fine: bool) {
