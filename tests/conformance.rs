@@ -1,8 +1,10 @@
 //! The published schema of a record, against vectors and against what the binary writes.
 
+use std::error::Error;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use jsonschema::Validator;
+use jsonschema::{Retrieve, Uri, Validator};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Message, OwnedMessage};
@@ -13,7 +15,7 @@ use crate::broker::{Broker, Topic};
 use crate::dice::Dice;
 use crate::event::now_ms;
 use crate::harness::{Setup, eventually};
-use crate::shop::{TOKEN, adds, sets};
+use crate::shop::{self, TOKEN, adds, sets};
 use crate::tools;
 
 const UUID: &str = "0193f3a2-5d1c-7e9a-b1c2-1234567890ab";
@@ -95,13 +97,60 @@ fn captured_events_are_written_as_the_schema_says() {
     assert!(partitions.windows(2).all(|pair| pair[0] == pair[1]), "one person, one partition");
 }
 
+/// What editors complete definitions with accepts the shop of the tests and that of the demo.
+#[test]
+fn the_schemas_accept_good_definitions() {
+    let here = shop::DEFINITIONS.iter().map(|(path, yaml)| ((*path).into(), (*yaml).to_owned()));
+    let mut files: Vec<(PathBuf, String)> = here.collect();
+    let demo = tools::repository().join("definitions/shop");
+    for folder in [demo.clone(), demo.join("cohorts"), demo.join("flags")] {
+        let entries = std::fs::read_dir(&folder).expect("a folder of definitions").flatten();
+        let yaml = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some());
+        files.extend(yaml.map(|path| {
+            let text = std::fs::read_to_string(&path).expect("a definition");
+            (path, text)
+        }));
+    }
+    let schemas = ["project", "cohort", "flag"].map(schema_of);
+    for (path, yaml) in files {
+        let kind = match path.parent().and_then(|folder| folder.file_name()) {
+            Some(folder) if folder == "cohorts" => 1,
+            Some(folder) if folder == "flags" => 2,
+            _ => 0,
+        };
+        let value: Value = serde_saphyr::from_str(&yaml).expect("YAML");
+        let complaints = complaints(&schemas[kind], &value);
+        assert_eq!(complaints, Vec::<String>::new(), "{}", path.display());
+    }
+}
+
 fn schema() -> Validator {
-    let path = tools::repository().join("schemas/event.schema.json");
+    schema_of("event")
+}
+
+fn schema_of(what: &str) -> Validator {
+    let schema = read_schema(&format!("{what}.schema.json"));
+    jsonschema::meta::validate(&schema).expect("the schema is a schema");
+    // They refer to each other by file name.
+    let options = jsonschema::options().with_base_uri("file:///schemas/").with_retriever(Beside);
+    options.build(&schema).expect("the schema compiles")
+}
+
+/// Finds a schema that another one refers to.
+struct Beside;
+
+impl Retrieve for Beside {
+    fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn Error + Send + Sync>> {
+        let name = uri.path().as_str().rsplit('/').next();
+        Ok(read_schema(name.unwrap_or_default()))
+    }
+}
+
+fn read_schema(name: &str) -> Value {
+    let path = tools::repository().join("schemas").join(name);
     let text = std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let schema: Value = serde_json::from_str(&text).expect("the schema is JSON");
-    jsonschema::meta::validate(&schema).expect("the schema is a schema");
-    jsonschema::validator_for(&schema).expect("the schema compiles")
+    serde_json::from_str(&text).expect("the schema is JSON")
 }
 
 fn complaints(schema: &Validator, value: &Value) -> Vec<String> {

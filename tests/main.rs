@@ -2,14 +2,15 @@
 //!
 //! - [`harness`] runs the real binary, [`broker`] a real Kafka; [`oracle`] knows the right answer.
 //! - [`windows`] and [`registers`] are laws; [`tidy`] and [`conformance`] check what is written.
-//! - [`scenarios`], [`hostile`], [`kafka`], [`outages`] and [`sdk`] are stories; [`replay`] kills
-//!   the binary, again and again.
+//! - [`scenarios`], [`edits`], [`hostile`], [`kafka`], [`outages`] and [`sdk`] are stories;
+//!   [`replay`] kills the binary, again and again.
 #![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
 
 mod broker;
 mod client;
 mod conformance;
 mod dice;
+mod edits;
 mod event;
 mod harness;
 mod hostile;

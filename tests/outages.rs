@@ -25,7 +25,6 @@ fn serve_starts_without_a_broker_and_recovers() {
     assert!(matches!(said, Said::Failed(_)), "nobody can know: {said:?}");
 
     broker.start();
-    broker.topic_named("late", 2);
     eventually("the node is ready", NOTICED_WITHIN, || server.is_ready().then_some(()));
     server.client.capture(&events);
     wait_for(&server, "ann", "offer", &Said::Yes);

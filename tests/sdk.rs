@@ -19,7 +19,7 @@ fn posthog_python_captures_and_asks() {
 
 #[test]
 fn posthog_node_captures_and_asks() {
-    let mut node = Command::new("node");
+    let mut node = Command::new(tools::sdk_node());
     node.arg(tools::repository().join("tests/sdk/node_tour.mjs"))
         .env("SDK_NODE_MODULES", tools::sdk_node_modules());
     tour(node);
@@ -32,7 +32,7 @@ fn tour(mut script: Command) {
     script.args([server.client.base(), TOKEN]).stdout(handle()).stderr(handle());
     // A proxy that the machine needs for the world outside isn't for this.
     script.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
-    let mut child = script.spawn().expect("the SDK's interpreter runs");
+    let mut child = script.spawn().expect("the SDK's interpreter is there: run script/test");
     let ended = eventually("the tour ends", TOUR_WITHIN, || {
         child.try_wait().expect("the child can be asked")
     });

@@ -31,6 +31,11 @@ pub fn sdk_python() -> PathBuf {
     tool("SDK_PYTHON", |path| path.ends_with("bin/python"))
 }
 
+/// A Node; the system's, if nothing is said.
+pub fn sdk_node() -> PathBuf {
+    std::env::var_os("SDK_NODE").map_or_else(|| "node".into(), PathBuf::from)
+}
+
 /// The `node_modules` that has posthog-node.
 pub fn sdk_node_modules() -> PathBuf {
     tool("SDK_NODE_MODULES", |path| {

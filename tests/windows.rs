@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 use schemas::cohort::Comparison;
 use schemas::ids::MatcherId;
 use schemas::record::Record;
-use schemas::window::Entry;
+use schemas::window::{Entry, Folded};
 
 use crate::dice::Dice;
 use crate::event::Event;
@@ -44,7 +44,13 @@ fn duplicates_do_not_matter() {
     check(&(hits(), any::<u64>(), 1u16..9), |(hits, seed, k)| {
         let mut again = [hits.clone(), hits.clone()].concat();
         Dice::new(seed).shuffle(&mut again);
-        prop_assert_eq!(fold(&hits, k), fold(&again, k));
+        let mut record = fold(&hits, k);
+        prop_assert_eq!(&record, &fold(&again, k));
+        for hit in &hits {
+            let entry = Entry::new(hit.time_ms, hit.id);
+            let folded = record.fold(MatcherId(hit.matcher), k, entry);
+            prop_assert!(folded != Folded::Kept, "counted as new once more: {:?}", hit);
+        }
         Ok(())
     });
 }

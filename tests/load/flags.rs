@@ -145,7 +145,8 @@ impl Iterator for Schedule {
 
 impl Seen {
     fn new() -> Self {
-        let histogram = || Histogram::new(3).expect("three digits are possible");
+        let longest_us = 600_000_000;
+        let histogram = || Histogram::new_with_bounds(1, longest_us, 3).expect("good bounds");
         Seen { since_due: histogram(), since_sent: histogram(), failed: 0 }
     }
 

@@ -184,9 +184,13 @@ impl Sketch {
             write!(into, r#""category":"{category}","product_id":"p-{product:05}","$referrer":""#)
         });
         written.expect("writing to memory");
+        // What fills the rest compresses as badly as what visitors come from.
         let end = br#""}}"#;
-        debug_assert!(into.len() + end.len() <= RECORD_BYTES);
-        into.resize(RECORD_BYTES - end.len(), b'r');
+        let mut filler = Dice::new(!self.uuid_seed);
+        while into.len() + end.len() < RECORD_BYTES {
+            write!(into, "{:x}", filler.throw()).expect("writing to memory");
+        }
+        into.truncate(RECORD_BYTES - end.len());
         into.extend_from_slice(end);
     }
 
