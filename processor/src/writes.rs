@@ -1,8 +1,9 @@
 //! The person properties that an event writes: `$set`, `$set_once` and `$unset`.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 use schemas::event::Event;
 use schemas::properties::{Kind, Register};
 use schemas::window::Entry;
@@ -19,11 +20,15 @@ struct Writes<'a> {
     unset: Option<&'a RawValue>,
 }
 
+/// What every write's name begins with, the second way with an escaped dollar sign.
+static SIGNS: LazyLock<[Finder<'static>; 3]> =
+    LazyLock::new(|| [Finder::new("$set"), Finder::new("$unset"), Finder::new("\\u0024")]);
+
 /// Whether an event's bytes can hold a write at all; what this denies is never parsed for one.
 pub fn may_write(event: &Event<'_>) -> bool {
     event.properties.is_some_and(|properties| {
         let bytes = properties.get().as_bytes();
-        [&b"$set"[..], b"$unset", b"\\u0024"].iter().any(|sign| memmem::find(bytes, sign).is_some())
+        SIGNS.iter().any(|sign| sign.find(bytes).is_some())
     })
 }
 
