@@ -72,8 +72,8 @@ impl Embedded {
         let mut options = Options::default();
         options.create_if_missing(true);
         options.set_compression_type(rocksdb::DBCompressionType::Lz4);
-        options.set_write_buffer_size(16 << 20);
-        options.set_max_write_buffer_number(3);
+        options.set_write_buffer_size(8 << 20);
+        options.set_max_write_buffer_number(2);
         options.set_keep_log_file_num(2);
         let db = DB::open(&options, folder)?;
         let first = db.get(FIRST_KEY)?.and_then(|bytes| bytes.try_into().ok());

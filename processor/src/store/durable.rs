@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use arc_swap::ArcSwapOption;
 use rocksdb::compaction_filter::Decision;
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, ErrorKind,
-    IngestExternalFileOptions, IteratorMode, Options, ReadOptions, SstFileWriter, WriteOptions,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType,
+    ErrorKind, IngestExternalFileOptions, IteratorMode, Options, ReadOptions, SstFileWriter,
+    WriteOptions,
 };
 use rustc_hash::FxHashMap;
 use schemas::ids::MatcherId;
@@ -249,6 +250,11 @@ impl Durable {
 fn record_options(cache_bytes: usize, keep: &Arc<Keeping>) -> Options {
     let mut table = BlockBasedOptions::default();
     table.set_bloom_filter(10.0, false);
+    // In pieces: a whole filter is larger than a shard of the cache, and would be read from
+    // disk for every look-up.
+    table.set_partition_filters(true);
+    table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    table.set_pin_top_level_index_and_filter(true);
     table.set_format_version(6);
     table.set_block_cache(&Cache::new_lru_cache(cache_bytes));
     table.set_cache_index_and_filter_blocks(true);

@@ -36,7 +36,8 @@ struct Person {
 
 #[derive(Default)]
 struct Shard {
-    people: HashTable<Person>,
+    /// Boxed, so that a table that has grown for a few more people takes little.
+    people: HashTable<Box<Person>>,
     bytes: usize,
     /// How many sweeps have let people go: whoever read durable state before one must not
     /// bring it back after.
@@ -162,8 +163,7 @@ impl Hot {
         let mut shard = self.shards[shard].lock();
         let shard = &mut *shard;
         for (hash, key, record) in durable {
-            let same = |person: &Person| person.key == *key;
-            if let Some(person) = shard.people.find_mut(spread(*hash as u32), same) {
+            if let Some(person) = shard.people.find_mut(spread(*hash as u32), |p| p.key == *key) {
                 let before = person.record.capacity();
                 if let Some(record) = record {
                     person.record.merge(record, &k_of);
@@ -238,7 +238,7 @@ impl Hot {
     /// Bytes that one shard takes.
     pub fn shard_bytes(&self, shard: usize) -> usize {
         let shard = self.shards[shard].lock();
-        shard.bytes + shard.people.allocation_size() + shard.people.len() * ALLOCATIONS_BYTES
+        shard.bytes + shard.people.allocation_size() + shard.people.len() * PERSON_BYTES
     }
 
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
@@ -246,29 +246,32 @@ impl Hot {
     }
 }
 
-/// What the allocator adds to a person's two allocations.
-const ALLOCATIONS_BYTES: usize = 32;
+/// What a person takes besides key and record, with what the allocator adds to three pieces.
+const PERSON_BYTES: usize = size_of::<Person>() + 3 * 8;
 
 impl Shard {
     /// The person, made with nothing known where there is none.
     fn person(&mut self, key: &PersonKey) -> &mut Person {
         let hash = key.hash() as u32;
-        let same = |person: &Person| *person.key == *key.bytes();
-        match self.people.entry(spread(hash), same, |person| spread(person.hash)) {
+        match self.people.entry(spread(hash), |p| is(p, key), |p| spread(p.hash)) {
             Entry::Occupied(person) => person.into_mut(),
             Entry::Vacant(place) => {
                 self.bytes += key.bytes().len();
                 let key = key.bytes().into();
                 let person = Person { key, record: Record::default(), hash, state: 0 };
-                place.insert(person).into_mut()
+                place.insert(Box::new(person)).into_mut()
             }
         }
     }
 
     fn find(&mut self, key: &PersonKey) -> Option<&mut Person> {
-        let same = |person: &Person| *person.key == *key.bytes();
-        self.people.find_mut(spread(key.hash() as u32), same)
+        let found = self.people.find_mut(spread(key.hash() as u32), |person| is(person, key));
+        found.map(Box::as_mut)
     }
+}
+
+fn is(person: &Person, key: &PersonKey) -> bool {
+    *person.key == *key.bytes()
 }
 
 /// A table wants its upper bits mixed too; the lower half of the hash is what people keep.
