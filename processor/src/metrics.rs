@@ -125,9 +125,13 @@ impl Metrics {
     pub fn count_events(&self, counts: &mut EventCounts) {
         for (outcome, count) in counts.outcomes.drain() {
             let label = OutcomeLabel { outcome: outcome.label() };
-            self.events.get_or_create(&label).inc_by(count);
-            if let Outcome::Skipped(skip) = outcome {
-                tracing::debug!(reason = skip.label(), count, "records skipped");
+            let before = self.events.get_or_create(&label).inc_by(count);
+            if let Outcome::Skipped(skip) = outcome
+                && (before == 0 || (before + count).ilog2() > before.ilog2())
+            {
+                // A line each time the count doubles: the first is told at once, a flood in few.
+                let total = before + count;
+                tracing::warn!(reason = skip.label(), total, "records are skipped");
             }
         }
         self.clamped.inc_by(std::mem::take(&mut counts.clamped));
