@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
-use schemas::cohort::Comparison;
+use schemas::comparison::Comparison;
 use schemas::ids::MatcherId;
 use schemas::record::Record;
 use schemas::window::{Entry, Folded};

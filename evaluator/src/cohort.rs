@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 
 use schemas::catalog::Project;
-use schemas::cohort::{CohortIndex, Comparison, Condition, Did};
+use schemas::cohort::{CohortIndex, Condition, Did};
+use schemas::comparison::Comparison;
 use schemas::lookup::{Coverage, Facts};
 use schemas::unknown::Unknown;
 

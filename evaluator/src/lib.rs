@@ -3,6 +3,7 @@
 //! Gather, then decide: [`protocols`] parse a request once, one lookup brings the facts, and
 //! [`evaluate`] is pure. Neither the log nor the store is known here.
 
+pub mod app;
 pub mod cohort;
 pub mod context;
 pub mod decision;

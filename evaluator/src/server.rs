@@ -1,56 +1,17 @@
 //! The HTTP server: routes, limits and CORS; what each route says is in its protocol's file.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use prometheus_client::registry::Registry;
 use schemas::append::Append;
-use schemas::catalog::Catalog;
 use schemas::lookup::Lookup;
-use schemas::time::Clock;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use crate::metrics::Metrics;
+use crate::app::App;
 use crate::protocols::{capture, flags, health};
-
-/// What routes need.
-pub struct App<L, A> {
-    /// The definitions in use.
-    pub catalog: Arc<ArcSwap<Catalog>>,
-    /// Where facts come from.
-    pub lookup: Arc<L>,
-    /// Where events go.
-    pub append: Arc<A>,
-    /// Tells now.
-    pub clock: Clock,
-    /// Tells how long the process has run; only measurements depend on it.
-    pub monotonic: Arc<dyn Fn() -> Duration + Send + Sync>,
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
-    /// Everything that is counted in the process.
-    pub registry: Arc<Registry>,
-}
-
-impl<L, A> Clone for App<L, A> {
-    fn clone(&self) -> Self {
-        App {
-            catalog: Arc::clone(&self.catalog),
-            lookup: Arc::clone(&self.lookup),
-            append: Arc::clone(&self.append),
-            clock: Arc::clone(&self.clock),
-            monotonic: Arc::clone(&self.monotonic),
-            metrics: Arc::clone(&self.metrics),
-            registry: Arc::clone(&self.registry),
-        }
-    }
-}
 
 /// Every route.
 pub fn router<L: Lookup, A: Append>(app: App<L, A>) -> Router {

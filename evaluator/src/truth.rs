@@ -1,6 +1,6 @@
 //! Three-valued truth, after Kleene: a condition holds, doesn't, or is open, and then says why.
 
-use schemas::cohort::Fault;
+use schemas::fault::Fault;
 use schemas::unknown::Unknown;
 
 /// Why a condition is open.

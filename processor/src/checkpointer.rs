@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::clocks::Clocks;
 use crate::log::Log;
 use crate::metrics::Metrics;
-use crate::node::Clocks;
 use crate::store::Store;
 use crate::worker::Following;
 

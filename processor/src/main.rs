@@ -2,6 +2,7 @@
 
 mod checkpointer;
 mod cli;
+mod clocks;
 mod definitions;
 mod dev;
 mod fill;
@@ -26,10 +27,11 @@ use schemas::append::Append;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::Command;
+use crate::clocks::Clocks;
 use crate::log::Log;
 use crate::log::embedded::{Embedded, Retention};
 use crate::log::kafka::{Kafka, Topic};
-use crate::node::{Clocks, Node};
+use crate::node::Node;
 use crate::settings::{LogKind, Settings};
 
 /// How long requests under way may take once the node is told to stop.
@@ -133,7 +135,7 @@ async fn listen(settings: &Settings) -> anyhow::Result<tokio::net::TcpListener> 
 
 async fn serve_until<L: Log + Append>(
     listener: tokio::net::TcpListener,
-    app: evaluator::server::App<lookup::Here, L>,
+    app: evaluator::app::App<lookup::Here, L>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let (draining, drained) = tokio::sync::oneshot::channel();

@@ -8,15 +8,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use evaluator::server::App;
+use evaluator::app::App;
 use prometheus_client::registry::Registry;
 use schemas::append::Append;
 use schemas::catalog::Catalog;
 use schemas::lookup::Position;
-use schemas::time::Clock;
 use tokio::sync::watch;
 
 use crate::checkpointer::Checkpointer;
+use crate::clocks::Clocks;
 use crate::definitions::Definitions;
 use crate::fill::Filler;
 use crate::fold::{Bounds, Reading};
@@ -27,15 +27,6 @@ use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::worker::{Following, Order, Parts, Worker};
-
-/// The clocks of the process: epoch milliseconds, and time since it began.
-#[derive(Clone)]
-pub struct Clocks {
-    /// Tells now.
-    pub now: Clock,
-    /// Tells how long the process has run.
-    pub elapsed: Arc<dyn Fn() -> Duration + Send + Sync>,
-}
 
 /// A running node.
 pub struct Node<L> {

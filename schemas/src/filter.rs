@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::cohort::{Comparison, Fault};
+use crate::comparison::Comparison;
+use crate::fault::Fault;
 use value::{contains, equals_any, is_boolean_like, is_truthy, number, text};
 
 mod value;

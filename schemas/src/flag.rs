@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::cohort::{Condition, Fault};
+use crate::cohort::Condition;
+use crate::fault::Fault;
 
 /// A feature flag.
 #[derive(Clone, Debug)]

@@ -8,8 +8,10 @@
 pub mod append;
 pub mod catalog;
 pub mod cohort;
+pub mod comparison;
 pub mod definitions;
 pub mod event;
+pub mod fault;
 pub mod filter;
 pub mod flag;
 pub mod ids;

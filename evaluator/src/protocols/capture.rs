@@ -8,10 +8,10 @@ use schemas::append::{Append, AppendError, Outgoing};
 use schemas::lookup::{Lookup, Position};
 
 use super::body::{Query, decode};
-use super::flags::tell_position;
+use super::position::tell_position;
 use super::refusal::Refusal;
 use super::sent::{Batch, Clocks, Sent};
-use crate::server::App;
+use crate::app::App;
 
 /// The routes, without a slash at the end.
 pub const PATHS: [&str; 4] = ["/batch", "/e", "/i/v0/e", "/capture"];

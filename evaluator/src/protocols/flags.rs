@@ -16,11 +16,12 @@ use serde_json::{Map, Value};
 
 use super::answer::{Answer, Shape, minimal};
 use super::body::{Query, decode, not_json};
+use super::position::tell_position;
 use super::refusal::Refusal;
+use crate::app::App;
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::evaluate::{evaluate, needs_facts};
-use crate::server::App;
 
 /// The largest body that is read, compressed or not; PostHog has the same bound.
 pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -171,18 +172,6 @@ fn tell_facts(headers: &mut HeaderMap, facts: &Facts) {
     tell_position(headers, &facts.position);
     if facts.stale_ms > 0 {
         headers.insert("sluice-stale", HeaderValue::from(facts.stale_ms));
-    }
-}
-
-/// `partition:next offset`, separated by commas; nothing where no state was asked.
-pub fn tell_position(headers: &mut HeaderMap, position: &Position) {
-    if position.is_empty() {
-        return;
-    }
-    let parts = position.iter().map(|(partition, next)| format!("{partition}:{next}"));
-    let text = parts.collect::<Vec<_>>().join(",");
-    if let Ok(text) = HeaderValue::from_str(&text) {
-        headers.insert("sluice-position", text);
     }
 }
 

@@ -8,7 +8,7 @@ use schemas::append::Append;
 use schemas::lookup::Lookup;
 use serde::Serialize;
 
-use crate::server::App;
+use crate::app::App;
 
 #[derive(Serialize)]
 struct Health {

@@ -6,5 +6,6 @@ pub mod capture;
 pub mod fields;
 pub mod flags;
 pub mod health;
+pub mod position;
 pub mod refusal;
 pub mod sent;

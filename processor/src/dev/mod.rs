@@ -23,8 +23,8 @@ use serde_json::{Value, json};
 use self::checks::Checks;
 use self::screen::Snapshot;
 use self::visitors::{VISITORS, Visitor};
+use crate::clocks::Clocks;
 use crate::metrics::Metrics;
-use crate::node::Clocks;
 use crate::store::Store;
 
 const REFRESH: Duration = Duration::from_secs(1);

@@ -8,7 +8,8 @@ use super::draft::{DidDraft, Draft, FlagDraft, ProjectDraft};
 use super::problem::{Problem, Problems};
 use super::references::{cycles, missing_cohorts, order, rules_of};
 use crate::catalog::{Matcher, Project, Registry};
-use crate::cohort::{Cohort, CohortIndex, Condition, Did, Fault};
+use crate::cohort::{Cohort, CohortIndex, Condition, Did};
+use crate::fault::Fault;
 use crate::flag::{Flag, Rule, Rules};
 use crate::ids::{MatcherId, ProjectId};
 

@@ -4,7 +4,7 @@ use super::draft::{DidDraft, Draft};
 use super::node::{Fields, Node, Yaml};
 use super::problem::{Place, Problems};
 use super::property;
-use crate::cohort::Comparison;
+use crate::comparison::Comparison;
 use crate::time::parse_length_ms;
 
 /// The largest number that a count is compared with.

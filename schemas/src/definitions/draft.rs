@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::problem::Place;
-use crate::cohort::{Comparison, Fault};
+use crate::comparison::Comparison;
+use crate::fault::Fault;
 use crate::filter::{Filter, PropertyMatching};
 use crate::flag::{Flag, Variant};
 use crate::ids::ProjectId;

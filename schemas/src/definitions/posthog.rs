@@ -10,7 +10,7 @@ use super::draft::{CohortDraft, Draft, FlagDraft, RuleDraft, RulesDraft};
 use super::posthog_cohort;
 use super::posthog_leaf::{cohort_reference, kind_of, property_filter};
 use super::problem::{Place, Problems};
-use crate::cohort::Fault;
+use crate::fault::Fault;
 use crate::filter::PropertyMatching;
 use crate::flag::{Flag, Rules, Variant};
 

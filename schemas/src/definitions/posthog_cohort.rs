@@ -6,7 +6,8 @@ use super::condition::COUNT_MAX;
 use super::draft::{DidDraft, Draft};
 use super::posthog::{COHORT_UNREADABLE, FLAG_UNREADABLE, NOT_SUPPORTED};
 use super::posthog_leaf::{cohort_reference, json_of, kind_of, property_filter};
-use crate::cohort::{Comparison, Fault};
+use crate::comparison::Comparison;
+use crate::fault::Fault;
 use crate::filter::{Filter, PropertyMatching};
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, WINDOW_MS_MAX, parse_relative_ms};
 

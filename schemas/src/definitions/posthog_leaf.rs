@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::draft::Draft;
 use super::posthog::{COHORT_UNREADABLE, FLAG_UNREADABLE};
-use crate::cohort::Fault;
+use crate::fault::Fault;
 use crate::filter::{Filter, PropertyMatching};
 
 /// A filter's type; PostHog takes one without for a person's.

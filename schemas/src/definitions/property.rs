@@ -8,7 +8,7 @@
 use super::condition::split_comparison;
 use super::node::{Key, Node, Yaml};
 use super::problem::{Place, Problems, suggestion};
-use crate::cohort::Comparison;
+use crate::comparison::Comparison;
 use crate::filter::{self, Filter, PropertyMatching};
 
 /// The tests that a map may name.

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::{Compiled, Problem, Source, compile};
 use crate::catalog::{Project, Registry};
-use crate::cohort::{Comparison, Condition};
+use crate::cohort::Condition;
+use crate::comparison::Comparison;
 use crate::time::{DAY_MS, MINUTE_MS};
 
 const PROJECT: &str = "token: phc_shop\n";

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::posthog::body;
 use super::the_project;
-use crate::cohort::{Comparison, Condition, Did};
+use crate::cohort::{Condition, Did};
+use crate::comparison::Comparison;
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 /// What decides the only cohort, whose leaves stand under an AND.

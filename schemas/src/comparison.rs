@@ -1,0 +1,40 @@
+//! How two numbers are compared, and how many entries that takes.
+
+/// How two numbers are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Comparison {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    AtLeast,
+    /// `<`
+    Less,
+    /// `<=`
+    AtMost,
+}
+
+impl Comparison {
+    /// Whether `left` compares so with `right`.
+    pub fn holds(self, left: usize, right: usize) -> bool {
+        match self {
+            Comparison::Equal => left == right,
+            Comparison::NotEqual => left != right,
+            Comparison::Greater => left > right,
+            Comparison::AtLeast => left >= right,
+            Comparison::Less => left < right,
+            Comparison::AtMost => left <= right,
+        }
+    }
+
+    /// How many of the newest entries decide a comparison with `n` exactly.
+    pub fn entries_needed(self, n: u16) -> u16 {
+        match self {
+            Comparison::AtLeast | Comparison::Less => n.max(1),
+            _ => n + 1,
+        }
+    }
+}
