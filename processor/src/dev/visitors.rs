@@ -38,9 +38,9 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    /// The `number`-th visitor, who turns up within the first half minute.
+    /// The `number`-th visitor, who turns up within the first seconds.
     pub fn new(number: usize, now_ms: i64, dice: &mut Rng) -> Self {
-        let wakes_at_ms = now_ms + dice.i64(0..30_000);
+        let wakes_at_ms = now_ms + dice.i64(0..8_000);
         Visitor { id: format!("visitor-{number:03}"), mood: Mood::Quiet, wakes_at_ms }
     }
 
