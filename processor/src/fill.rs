@@ -65,7 +65,7 @@ impl<L: Log> Filler<L> {
         }
         let only = matchers.iter().copied().collect();
         let mut fold = Fold::only(Arc::clone(catalog), self.reading.clone(), only);
-        while reading.values().any(|part| part.next < part.until) {
+        while reading.values().any(|part| part.truncated || part.next < part.until) {
             if interrupted() || reading.values().any(|part| part.truncated) {
                 return Ok(matchers.len());
             }
@@ -88,10 +88,12 @@ impl<L: Log> Filler<L> {
         let all = catalog.projects().iter().flat_map(|project| &project.matchers);
         let horizons = all.filter(|m| matchers.contains(&m.id)).map(|m| m.horizon_ms);
         let horizon_ms = horizons.max().unwrap_or(0);
-        let after_ms = (self.clock)() - horizon_ms - self.reading.bounds.lateness_ms;
+        let now_ms = (self.clock)();
+        let after_ms = now_ms - horizon_ms - self.reading.bounds.lateness_ms;
         let mut reading = BTreeMap::new();
         for partition in self.store.partitions().iter() {
-            let began = beginning(&*self.log, partition.id, after_ms, self.reading.bounds.skew_ms)?;
+            let began =
+                beginning(&*self.log, partition.id, after_ms, self.reading.bounds.skew_ms, now_ms)?;
             let until = self
                 .store
                 .with_progress(catalog, |progress| note(progress, partition.id, matchers, began));

@@ -46,25 +46,30 @@ pub fn beginning<L: Log>(
     partition: i32,
     after_ms: i64,
     skew_ms: i64,
+    now_ms: i64,
 ) -> Result<Beginning, LogError> {
+    // An event is at most the skew ahead of its record. Bounds are asked last: what the log
+    // drops between the two questions is then seen.
+    let asked = log.offset_at(partition, after_ms.saturating_sub(skew_ms))?;
     let first = log.bounds(partition)?.first;
-    // An event is at most the skew ahead of its record.
-    let offset = log.offset_at(partition, after_ms.saturating_sub(skew_ms))?.max(first);
-    if offset > first {
+    let offset = asked.max(first);
+    if asked > first {
         return Ok(Beginning { offset, since_ms: after_ms });
     }
     if first == 0 {
         return Ok(Beginning { offset, since_ms: i64::MIN });
     }
-    let mut first_ms = None;
+    let (mut first_ms, mut ended) = (None, false);
     let mut reader = log.reader("probe")?;
     reader.assign(partition, first)?;
-    reader.read(1, LOOK_EVERY, &mut |arrival| {
-        if let Arrival::Record(record) = arrival {
-            first_ms = Some(record.timestamp_ms);
-        }
+    reader.read(1, LOOK_EVERY, &mut |arrival| match arrival {
+        Arrival::Record(record) => first_ms = Some(record.timestamp_ms),
+        Arrival::End { .. } => ended = true,
+        Arrival::Truncated { .. } => {}
     })?;
-    let since_ms = first_ms.map_or(i64::MAX, |first_ms| first_ms.saturating_add(skew_ms));
+    // Nothing is left of what was there: everything from now on is read.
+    let lost_ms = first_ms.or(ended.then_some(now_ms)).ok_or(LogError::NoAnswer(partition))?;
+    let since_ms = lost_ms.saturating_add(skew_ms);
     Ok(Beginning { offset, since_ms: since_ms.max(after_ms) })
 }
 
@@ -152,6 +157,8 @@ impl<L: Log> Follower<L> {
         let partitions = self.store.partitions();
         if let Some(known) = partitions.iter().find(|known| known.id == partition) {
             let offset = known.next_offset();
+            // Beyond the end, the log was made anew: caught up only once it has been read.
+            let catch_up_to = if offset > bounds.end { Some(i64::MAX) } else { catch_up_to };
             return Ok(Assignment { partition, offset, since_ms: i64::MIN, catch_up_to });
         }
         let now_ms = (self.clock)();
@@ -159,9 +166,9 @@ impl<L: Log> Follower<L> {
             Start::Latest if !came_later => Beginning { offset: bounds.end, since_ms: now_ms },
             Start::Windows if !came_later => {
                 let after_ms = now_ms - self.horizon_ms - self.bounds.lateness_ms;
-                beginning(&*self.log, partition, after_ms, self.bounds.skew_ms)?
+                beginning(&*self.log, partition, after_ms, self.bounds.skew_ms, now_ms)?
             }
-            _ => beginning(&*self.log, partition, i64::MIN, self.bounds.skew_ms)?,
+            _ => beginning(&*self.log, partition, i64::MIN, self.bounds.skew_ms, now_ms)?,
         };
         Ok(Assignment { partition, offset, since_ms, catch_up_to })
     }

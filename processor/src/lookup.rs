@@ -56,11 +56,13 @@ impl Lookup for Here {
         let position = self.store.position();
         let coverage = self.store.coverages();
         let stale_ms = self.following.stale_ms(now_ms);
+        // Asked before the person is read: what is folded meanwhile may be missing.
+        let caught_up = self.caught_up();
         let (record, mut unknown) = match self.read(project, distinct_ids) {
             Ok(record) => (record, None),
             Err(unknown) => (Record::default(), Some(unknown)),
         };
-        if !self.caught_up() {
+        if !caught_up {
             unknown = unknown.or(Some(Unknown::CatchingUp));
         } else if self.unknown_after_ms.is_some_and(|bound_ms| stale_ms > bound_ms) {
             unknown = unknown.or(Some(Unknown::Stale));

@@ -247,7 +247,10 @@ impl<R: Reader> Worker<R> {
         let connected = self.following.connected.load(Ordering::Relaxed);
         let mut current_at_ms = now_ms;
         for followed in self.followed.values_mut() {
-            followed.partition.advance(followed.next_offset);
+            // The offset past a loss is told only once coverage tells of the loss.
+            if !followed.truncated {
+                followed.partition.advance(followed.next_offset);
+            }
             let target = followed.catch_up_to.unwrap_or(i64::MIN);
             if !followed.truncated && (followed.at_end || followed.next_offset >= target) {
                 followed.partition.set_caught_up(true);
@@ -301,6 +304,8 @@ impl Met<'_> {
                 if let Some(followed) = self.followed.get_mut(&partition) {
                     followed.next_offset = first;
                     followed.truncated = true;
+                    followed.at_end = false;
+                    followed.catch_up_to = Some(i64::MAX);
                     // Until it is known since when the rest is complete, nothing is.
                     followed.partition.set_caught_up(false);
                 }

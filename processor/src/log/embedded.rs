@@ -16,6 +16,7 @@ use schemas::lookup::Position;
 use schemas::time::Clock;
 use tokio::sync::{oneshot, watch};
 
+use super::layout::{decode, encode, key_of, offset_of};
 use super::{Arrival, Bounds, Log, LogError, LogRecord, Reader};
 
 /// The only partition there is.
@@ -78,8 +79,7 @@ impl Embedded {
         let db = DB::open(&options, folder)?;
         let first = db.get(FIRST_KEY)?.and_then(|bytes| bytes.try_into().ok());
         let first = first.map_or(0, i64::from_be_bytes);
-        let last = db.iterator(IteratorMode::End).filter_map(Result::ok);
-        let end = last.filter_map(|(key, _)| offset_of(&key)).next().map_or(first, |at| at + 1);
+        let end = end_of(&db)?.unwrap_or(first);
         let bounds = Mutex::new(Bounds { first, end: end.max(first) });
         let inner = Arc::new(Inner { db, bounds, grown: Condvar::new(), retention, clock });
         let (queue, appends) = mpsc::sync_channel(QUEUE_APPENDS_MAX);
@@ -159,9 +159,12 @@ impl Inner {
         let mut batch = WriteBatch::default();
         batch.put(FIRST_KEY, cut.to_be_bytes());
         batch.delete_range(key_of(first), key_of(cut));
-        self.db.write(batch)?;
+        // Files go at once, so what tells that they are gone has to be on disk before.
+        let mut durable = WriteOptions::default();
+        durable.set_sync(true);
+        self.db.write_opt(batch, &durable)?;
         self.bounds.lock().first = cut;
-        self.db.delete_file_in_range(key_of(first), key_of(cut))?;
+        self.db.delete_file_in_range(key_of(first), key_of(cut - 1))?;
         Ok(())
     }
 
@@ -284,6 +287,10 @@ impl Reader for EmbeddedReader {
             else {
                 break;
             };
+            if offset > next {
+                // Trimmed since the bounds were read.
+                each(Arrival::Truncated { partition: PARTITION, first: offset });
+            }
             let decoded = decode(bytes);
             let (timestamp_ms, value) = decoded.map_or((0, None), |(time, v)| (time, Some(v)));
             let record = LogRecord { partition: PARTITION, offset, timestamp_ms, value };
@@ -301,35 +308,20 @@ impl Reader for EmbeddedReader {
     }
 }
 
+/// The offset after the last record; nothing where there is no record.
+fn end_of(db: &DB) -> Result<Option<i64>, LogError> {
+    for item in db.iterator(IteratorMode::End) {
+        if let Some(offset) = offset_of(&item?.0) {
+            return Ok(Some(offset + 1));
+        }
+    }
+    Ok(None)
+}
+
 fn refusal(error: &rocksdb::Error) -> AppendError {
     let text = error.to_string();
     if text.contains("No space left") || text.contains("Space limit") {
         return AppendError::Full;
     }
     AppendError::Unavailable(text)
-}
-
-/// Offsets sort as keys; they are 8 bytes, [`FIRST_KEY`] isn't.
-fn key_of(offset: i64) -> [u8; 8] {
-    offset.to_be_bytes()
-}
-
-fn offset_of(key: &[u8]) -> Option<i64> {
-    key.try_into().ok().map(i64::from_be_bytes)
-}
-
-/// `time i64 | key bytes u32 | key | value`, little-endian.
-fn encode(time_ms: i64, record: &Outgoing) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(12 + record.key.len() + record.value.len());
-    bytes.extend_from_slice(&time_ms.to_le_bytes());
-    bytes.extend_from_slice(&(record.key.len() as u32).to_le_bytes());
-    bytes.extend_from_slice(record.key.as_bytes());
-    bytes.extend_from_slice(&record.value);
-    bytes
-}
-
-fn decode(bytes: &[u8]) -> Option<(i64, &[u8])> {
-    let time_ms = i64::from_le_bytes(bytes.get(..8)?.try_into().ok()?);
-    let key_bytes = u32::from_le_bytes(bytes.get(8..12)?.try_into().ok()?) as usize;
-    Some((time_ms, bytes.get(12 + key_bytes..)?))
 }

@@ -178,17 +178,20 @@ impl Log for Kafka {
     fn offset_at(&self, partition: i32, time_ms: i64) -> Result<i64, LogError> {
         let mut asked = TopicPartitionList::new();
         asked.add_partition_offset(&self.topic.name, partition, Offset::Offset(time_ms.max(0)))?;
+        // Asked before: what arrives between the two questions has to be read.
+        let end = self.bounds(partition)?.end;
         let answered = self.asking.offsets_for_times(asked, ASK_WAIT)?;
         match answered.elements().first().map(|element| (element.offset(), element.error())) {
             Some((Offset::Offset(offset), Ok(()))) => Ok(offset),
             Some((_, Err(error))) => Err(error.into()),
-            _ => Ok(self.bounds(partition)?.end),
+            _ => Ok(end),
         }
     }
 
     fn reader(&self, purpose: &str) -> Result<KafkaReader, LogError> {
         let consumer = self.topic.consumer(purpose)?;
-        Ok(KafkaReader { consumer, topic: self.topic.name.clone(), next: BTreeMap::new() })
+        let topic = self.topic.name.clone();
+        Ok(KafkaReader { consumer, topic, next: BTreeMap::new(), lost: false })
     }
 
     fn settled(&self, position: &Position) {
@@ -260,24 +263,32 @@ pub struct KafkaReader {
     topic: String,
     /// Partition to the offset after the last record handed over.
     next: BTreeMap<i32, i64>,
+    /// Some partition's offset was refused, and reading hasn't been put right since.
+    lost: bool,
 }
 
 impl KafkaReader {
-    /// Finds the partitions whose next offset is gone, and goes on where they begin now.
+    /// Assigns every partition anew, and those whose next offset is gone where they begin now:
+    /// librdkafka tells once that an offset was refused, not whose, and stops reading there.
     fn restart_truncated(&mut self, each: &mut dyn FnMut(Arrival<'_>)) -> Result<(), LogError> {
         for (partition, next) in self.next.clone() {
             let Bounds { first, end } = bounds(&self.consumer, &self.topic, partition)?;
-            if next < first || next > end {
-                let offset = Offset::Offset(first);
-                let mut list = TopicPartitionList::new();
-                list.add_partition(&self.topic, partition);
-                self.consumer.incremental_unassign(&list)?;
-                list.set_partition_offset(&self.topic, partition, offset)?;
-                self.consumer.incremental_assign(&list)?;
+            let gone = next < first || next > end;
+            let from = if gone { first } else { next };
+            let mut list = TopicPartitionList::new();
+            list.add_partition(&self.topic, partition);
+            // It may be unassigned already, by an attempt that failed half-way.
+            if let Err(error) = self.consumer.incremental_unassign(&list) {
+                tracing::debug!(%error, partition, "not assigned");
+            }
+            list.set_partition_offset(&self.topic, partition, Offset::Offset(from))?;
+            self.consumer.incremental_assign(&list)?;
+            if gone {
                 self.next.insert(partition, first);
                 each(Arrival::Truncated { partition, first });
             }
         }
+        self.lost = false;
         Ok(())
     }
 }
@@ -297,6 +308,9 @@ impl Reader for KafkaReader {
         wait: Duration,
         each: &mut dyn FnMut(Arrival<'_>),
     ) -> Result<usize, LogError> {
+        if self.lost {
+            self.restart_truncated(each)?;
+        }
         let mut read = 0;
         let mut wait = wait;
         while read < records_max {
@@ -313,6 +327,7 @@ impl Reader for KafkaReader {
                 Some(Err(KafkaError::PartitionEOF(partition))) => each(Arrival::End { partition }),
                 Some(Err(error)) => match error.rdkafka_error_code() {
                     Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => {
+                        self.lost = true;
                         self.restart_truncated(each)?;
                     }
                     _ => return Err(error.into()),

@@ -2,6 +2,7 @@
 
 pub mod embedded;
 pub mod kafka;
+mod layout;
 
 use std::time::Duration;
 
@@ -60,6 +61,9 @@ pub enum LogError {
     /// The file system didn't do it.
     #[error("embedded log: {0}")]
     Disk(#[from] std::io::Error),
+    /// A partition told neither a record nor its end in time.
+    #[error("partition {0} did not answer in time")]
+    NoAnswer(i32),
     /// The topic isn't there yet.
     #[error("kafka has no topic {0:?} yet")]
     NoTopic(String),

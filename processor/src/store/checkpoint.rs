@@ -42,16 +42,18 @@ impl Store {
     pub fn checkpoint(&self, log_time_ms: i64) -> Result<CheckpointDone, StoreError> {
         self.keep.advance(log_time_ms);
         let partitions = self.partitions.load_full();
-        let mut progress = self.progress.lock().clone();
+        // Held while offsets are noted, so that coverage and offset are of one moment.
+        let held = self.progress.lock();
+        let mut progress = held.clone();
         for partition in partitions.iter() {
             if let Some(noted) = progress.partitions.get_mut(&partition.id) {
                 noted.next_offset = partition.next_offset();
             }
         }
+        drop(held);
         let encoded = serde_json::to_vec(&progress)?;
         let mut last = self.last_checkpoint.lock();
-        if *last == encoded {
-            // Nothing was read since, so nobody has changed.
+        if *last == encoded && !partitions.iter().any(|partition| partition.hot.is_dirty()) {
             return Ok(CheckpointDone { position: progress.position(), people: 0, bytes: 0 });
         }
         let mut people = 0;

@@ -225,6 +225,12 @@ impl Hot {
         }
     }
 
+    /// Whether anybody has changed since a checkpoint took them.
+    pub fn is_dirty(&self) -> bool {
+        let mut shards = self.shards.iter();
+        shards.any(|shard| shard.lock().people.iter().any(|p| p.state & DIRTY == DIRTY))
+    }
+
     /// How many people are hot.
     pub fn people(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().people.len()).sum()
