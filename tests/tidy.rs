@@ -78,7 +78,7 @@ fn the_boundaries_are_in_the_manifests() {
 
 #[test]
 fn nothing_large_is_kept() {
-    for path in files(repository()) {
+    for path in files(&repository()) {
         let bytes = fs::metadata(&path).expect("a file").len();
         assert!(bytes < FILE_BYTES_MAX, "{}: {bytes} bytes", path.display());
     }
@@ -153,11 +153,12 @@ fn longest_function<'a>(lines: &[&'a str]) -> (usize, &'a str) {
 
 /// Asks of every Rust file what is wrong with it.
 fn complaints(ask: impl Fn(&Path, &str) -> Option<String>) -> Vec<String> {
-    let rust = files(repository()).into_iter();
+    let root = repository();
+    let rust = files(&root).into_iter();
     let rust = rust.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
     let asked = rust.filter_map(|path| {
         let complaint = ask(&path, &read(&path))?;
-        let path = path.strip_prefix(repository()).expect("a file of the repository").display();
+        let path = path.strip_prefix(&root).expect("a file of the repository").display();
         Some(format!("{path}: {complaint}"))
     });
     asked.collect()

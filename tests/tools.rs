@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// The repository's root.
-pub fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository")
+pub fn repository() -> PathBuf {
+    // Asked when it runs, since one target folder serves several clones.
+    let tests = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests");
+    Path::new(&tests).parent().expect("tests/ lies in the repository").to_owned()
 }
 
 /// The binary under test.
