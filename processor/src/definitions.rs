@@ -1,6 +1,5 @@
 //! Definitions on disk: read at start, watched while running, taken up whole or not at all.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -9,7 +8,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use schemas::catalog::Catalog;
 use schemas::definitions::{Problem, Source, compile};
-use schemas::ids::MatcherId;
 use schemas::lookup::Position;
 
 use crate::fill::Filler;
@@ -110,8 +108,7 @@ impl Definitions {
         let catalog = definitions.compile(&sources)?;
         definitions.in_use = sources;
         definitions.store.keep_for(&[&catalog]);
-        definitions.take_up(&catalog);
-        definitions.store.with_progress(&catalog, |progress| progress.fold_live(&Position::new()));
+        definitions.store.take_up(&catalog, &Position::new());
         definitions.catalog.store(catalog);
         Ok(definitions)
     }
@@ -170,12 +167,11 @@ impl Definitions {
         };
         let old = self.catalog.load_full();
         self.store.keep_for(&[&*old, &*catalog]);
-        self.take_up(&catalog);
         let (begun, live) = mpsc::sync_channel(1);
-        if orders.send(Order::Use(Arc::clone(&catalog), begun)).is_ok()
-            && let Ok(live) = live.recv()
-        {
-            self.store.with_progress(&catalog, |progress| progress.fold_live(&live));
+        let told = orders.send(Order::Use(Arc::clone(&catalog), begun)).is_ok();
+        if !told || live.recv().is_err() {
+            // The worker has ended: so does this.
+            return Ok(false);
         }
         self.catalog.store(Arc::clone(&catalog));
         self.store.keep_for(&[&*catalog]);
@@ -199,14 +195,5 @@ impl Definitions {
         }
         self.store.write_registry(&registry)?;
         Ok(Arc::new(compiled.catalog))
-    }
-
-    fn take_up(&self, catalog: &Catalog) {
-        let used: BTreeSet<MatcherId> = catalog
-            .projects()
-            .iter()
-            .flat_map(|project| project.matchers.iter().map(|matcher| matcher.id))
-            .collect();
-        self.store.with_progress(catalog, |progress| progress.take_up(&used));
     }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use schemas::catalog::Catalog;
@@ -14,6 +15,7 @@ use crate::fold::{Fold, Reading};
 use crate::follow::{Beginning, beginning};
 use crate::log::{Arrival, Log, LogError, Reader};
 use crate::store::{Fill, MatcherProgress, Partition, Progress, Store};
+use crate::worker::Following;
 
 const BATCH_RECORDS_MAX: usize = 2_000;
 const READ_WAIT: Duration = Duration::from_millis(100);
@@ -24,6 +26,8 @@ pub struct Filler<L> {
     pub log: Arc<L>,
     /// What they are filled in.
     pub store: Arc<Store>,
+    /// Tells while changed people fill memory.
+    pub following: Arc<Following>,
     /// Tells now.
     pub clock: Clock,
     /// How records are read.
@@ -68,6 +72,11 @@ impl<L: Log> Filler<L> {
         while reading.values().any(|part| part.truncated || part.next < part.until) {
             if interrupted() || reading.values().any(|part| part.truncated) {
                 return Ok(matchers.len());
+            }
+            if self.following.full.load(Ordering::Acquire) {
+                // A checkpoint makes room; the stop signal is looked at meanwhile.
+                std::thread::park_timeout(READ_WAIT);
+                continue;
             }
             reader.read(BATCH_RECORDS_MAX, READ_WAIT, &mut |arrival| {
                 meet(&mut reading, &mut fold, arrival);

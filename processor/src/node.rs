@@ -122,6 +122,7 @@ impl<L: Log + Append> Node<L> {
         let filler = Filler {
             log: Arc::clone(&log),
             store: Arc::clone(&self.store),
+            following: Arc::clone(&self.following),
             clock: Arc::clone(&clocks.now),
             reading,
         };

@@ -25,8 +25,8 @@ const FULL_WAIT: Duration = Duration::from_millis(20);
 
 /// What the worker is told between batches.
 pub enum Order {
-    /// Fold by this catalog from now on; answered with the position where that begins.
-    Use(Arc<Catalog>, mpsc::SyncSender<Position>),
+    /// Fold by this catalog from now on; answered once that has begun.
+    Use(Arc<Catalog>, mpsc::SyncSender<()>),
     /// Read this partition too.
     Assign(Assignment),
 }
@@ -169,10 +169,14 @@ impl<R: Reader> Worker<R> {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Use(catalog, begun) => {
+                // One moment for all: no partition is read by the old catalog and taken for
+                // complete by the new.
+                let live = self.store.position();
+                self.store.take_up(&catalog, &live);
                 self.fold.use_catalog(Arc::clone(&catalog));
                 self.catalog = catalog;
                 // Whoever asked may have gone; the catalog is in use all the same.
-                let _ = begun.send(self.store.position());
+                let _ = begun.send(());
             }
             Order::Assign(assignment) => {
                 if let Err(error) = self.assign(&assignment) {

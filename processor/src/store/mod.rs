@@ -195,6 +195,18 @@ impl Store {
         changed
     }
 
+    /// Takes up the matchers of this catalog, which live folding has from `live` on: those that
+    /// are new have to be filled up to there.
+    pub fn take_up(&self, catalog: &Catalog, live: &Position) {
+        let projects = catalog.projects().iter();
+        let used = projects.flat_map(|project| &project.matchers).map(|matcher| matcher.id);
+        let used = used.collect();
+        self.with_progress(catalog, |progress| {
+            progress.take_up(&used);
+            progress.fold_live(live);
+        });
+    }
+
     /// Since when matchers are complete.
     pub fn coverages(&self) -> Arc<Coverages> {
         self.coverages.load_full()
