@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 use schemas::comparison::Comparison;
 use schemas::ids::MatcherId;
 use schemas::record::Record;
-use schemas::window::{Entry, Folded};
+use schemas::window::{Entry, Folded, Kept};
 
 use crate::dice::Dice;
 use crate::event::Event;
@@ -48,7 +48,7 @@ fn duplicates_do_not_matter() {
         prop_assert_eq!(&record, &fold(&again, k));
         for hit in &hits {
             let entry = Entry::new(hit.time_ms, hit.id);
-            let folded = record.fold(MatcherId(hit.matcher), k, entry);
+            let folded = record.fold(MatcherId(hit.matcher), newest(k), entry.into());
             prop_assert!(folded != Folded::Kept, "counted as new once more: {:?}", hit);
         }
         Ok(())
@@ -121,9 +121,10 @@ fn the_earlier_time_of_an_event_stays() {
 fn expiry_changes_no_answer() {
     check(&(hits(), 1i64..SPAN_MS, 0i64..2 * SPAN_MS), |(hits, horizon_ms, later_ms)| {
         let now_ms = START_MS + later_ms;
+        let kept = Kept::newest(8, horizon_ms);
         let record = fold(&hits, 8);
         let mut expired = record.clone();
-        let left = expired.expire(|matcher| (matcher.0 != 2).then_some(horizon_ms), now_ms);
+        let left = expired.expire(|matcher| (matcher.0 != 2).then_some(kept), now_ms);
         prop_assert_eq!(left, !expired.is_empty());
         for matcher in [0, 1].map(MatcherId) {
             let count = |record: &Record| record.window(matcher).count(horizon_ms, now_ms);
@@ -196,14 +197,19 @@ fn hits_with_any_times() -> impl Strategy<Value = Vec<Hit>> {
 pub fn fold(hits: &[Hit], k: u16) -> Record {
     let mut record = Record::default();
     for hit in hits {
-        record.fold(MatcherId(hit.matcher), k, Entry::new(hit.time_ms, hit.id));
+        let entry = Entry::new(hit.time_ms, hit.id);
+        record.fold(MatcherId(hit.matcher), newest(k), entry.into());
     }
     record
 }
 
+fn newest(k: u16) -> Kept {
+    Kept::newest(k, SPAN_MS)
+}
+
 fn merged(parts: &[&Record], k: u16) -> Record {
     let mut whole = Record::default();
-    parts.iter().for_each(|part| whole.merge(part, |_| Some(k)));
+    parts.iter().for_each(|part| whole.merge(part, |_| Some(newest(k))));
     whole
 }
 

@@ -65,8 +65,8 @@ impl Walk<'_> {
                 !walked && self.needs(&project.cohorts[*index].members)
             }
             Condition::Person(filter) => !Person::is_given(self.context, filter),
-            Condition::Did(_) => true,
-            Condition::Fault(_) => false,
+            Condition::Behaviour(_) => true,
+            Condition::Listed(_) | Condition::Fault(_) => false,
         }
     }
 }

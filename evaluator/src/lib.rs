@@ -4,6 +4,7 @@
 //! [`evaluate`] is pure. Neither the log nor the store is known here.
 
 pub mod app;
+pub mod behaviour;
 pub mod cohort;
 pub mod context;
 pub mod decision;

@@ -32,6 +32,11 @@ impl<'a> Person<'a> {
         filter.key == "distinct_id" || context.person_properties.contains_key(&filter.key)
     }
 
+    /// The id that was asked for.
+    pub fn distinct_id(&self) -> &str {
+        &self.context.distinct_id
+    }
+
     /// Whether the person's property passes. What the request doesn't say and the store
     /// can't, is open.
     pub fn passes(&self, filter: &Filter) -> Truth<'a> {

@@ -95,10 +95,11 @@ impl<L: Log> Filler<L> {
         matchers: &[MatcherId],
     ) -> Result<BTreeMap<i32, Part>, LogError> {
         let all = catalog.projects().iter().flat_map(|project| &project.matchers);
-        let horizons = all.filter(|m| matchers.contains(&m.id)).map(|m| m.horizon_ms);
+        let horizons = all.filter(|m| matchers.contains(&m.id)).map(|m| m.kept.horizon_ms);
         let horizon_ms = horizons.max().unwrap_or(0);
         let now_ms = (self.clock)();
-        let after_ms = now_ms - horizon_ms - self.reading.bounds.lateness_ms;
+        let after_ms =
+            now_ms.saturating_sub(horizon_ms).saturating_sub(self.reading.bounds.lateness_ms);
         let mut reading = BTreeMap::new();
         for partition in self.store.partitions().iter() {
             let began =

@@ -9,7 +9,7 @@ use schemas::catalog::Catalog;
 use schemas::event::{Event, Skip};
 use schemas::ids::MatcherId;
 use schemas::record::Record;
-use schemas::window::{Entry, Folded};
+use schemas::window::{Entry, Folded, Hit, Kept, Value};
 
 use crate::hits::hits;
 use crate::log::LogRecord;
@@ -75,7 +75,7 @@ pub struct Fold {
     /// The only matchers to fold; all of them where there is none.
     only: Option<FxHashSet<MatcherId>>,
     key: PersonKey,
-    hits: Vec<(MatcherId, u16)>,
+    hits: Vec<(MatcherId, Kept, Value)>,
 }
 
 impl Fold {
@@ -111,12 +111,12 @@ impl Fold {
         self.hits.clear();
         let oldest_ms = record.timestamp_ms - self.reading.bounds.lateness_ms;
         let mut late = false;
-        hits(project, &event, |matcher| {
+        hits(project, &event, |matcher, value| {
             if self.only.as_ref().is_some_and(|only| !only.contains(&matcher.id)) {
                 return;
             }
-            if time.time_ms > oldest_ms - matcher.horizon_ms {
-                self.hits.push((matcher.id, matcher.k));
+            if time.time_ms > oldest_ms.saturating_sub(matcher.kept.horizon_ms) {
+                self.hits.push((matcher.id, matcher.kept, value));
             } else {
                 late = true;
             }
@@ -134,10 +134,10 @@ impl Fold {
         self.key.set(project.id, &event.distinct_id);
         let hits = &self.hits;
         let mut changed = false;
-        partition.hot.update(&self.key, |kept| {
-            changed = change(kept, hits, entry);
+        partition.hot.update(&self.key, |record| {
+            changed = change(record, hits, entry);
             if may_write {
-                writes(&event, entry, |register| changed |= kept.write(&register));
+                writes(&event, entry, |register| changed |= record.write(&register));
             }
             changed
         });
@@ -146,10 +146,10 @@ impl Fold {
     }
 }
 
-fn change(kept: &mut Record, hits: &[(MatcherId, u16)], entry: Entry) -> bool {
+fn change(record: &mut Record, hits: &[(MatcherId, Kept, Value)], entry: Entry) -> bool {
     let mut changed = false;
-    for (matcher, k) in hits {
-        changed |= kept.fold(*matcher, *k, entry) == Folded::Kept;
+    for (matcher, kept, value) in hits {
+        changed |= record.fold(*matcher, *kept, Hit { entry, value: *value }) == Folded::Kept;
     }
     changed
 }

@@ -165,7 +165,8 @@ impl<L: Log> Follower<L> {
         let Beginning { offset, since_ms } = match self.start {
             Start::Latest if !came_later => Beginning { offset: bounds.end, since_ms: now_ms },
             Start::Windows if !came_later => {
-                let after_ms = now_ms - self.horizon_ms - self.bounds.lateness_ms;
+                let after_ms =
+                    now_ms.saturating_sub(self.horizon_ms).saturating_sub(self.bounds.lateness_ms);
                 beginning(&*self.log, partition, after_ms, self.bounds.skew_ms, now_ms)?
             }
             _ => beginning(&*self.log, partition, i64::MIN, self.bounds.skew_ms, now_ms)?,

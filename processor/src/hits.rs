@@ -5,49 +5,53 @@ use std::fmt;
 
 use schemas::catalog::{Matcher, Project};
 use schemas::event::Event;
+use schemas::window::Value;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::Value as Json;
 
-/// Calls `hit` with every matcher of the project that accepts the event. Returns whether any
-/// matcher names it.
-pub fn hits<'p>(project: &'p Project, event: &Event<'_>, mut hit: impl FnMut(&'p Matcher)) -> bool {
-    let Some(named) = project.gate.get(event.name.as_ref()) else {
-        return false;
-    };
+/// Calls `hit` with every matcher of the project that accepts the event, and with what it takes
+/// from it.
+pub fn hits<'p>(project: &'p Project, event: &Event<'_>, mut hit: impl FnMut(&'p Matcher, Value)) {
+    let named = project.gate.get(event.name.as_ref()).map_or(&[][..], Vec::as_slice);
+    let asked = || named.iter().chain(&project.of_any_event).map(|at| &project.matchers[*at]);
     let mut properties: Option<Picked<'p>> = None;
-    for matcher in named.iter().map(|index| &project.matchers[*index]) {
-        if matcher.filters.is_empty() {
-            hit(matcher);
+    for matcher in asked() {
+        if matcher.filters.is_empty() && matcher.take.property().is_none() {
+            hit(matcher, Value::NONE);
             continue;
         }
-        let properties = properties.get_or_insert_with(|| pick(project, named, event));
+        let properties = properties.get_or_insert_with(|| pick(asked(), event));
         if matcher.filters.iter().all(|filter| filter.matches(properties.value(&filter.key))) {
-            hit(matcher);
+            let property = matcher.take.property().and_then(|key| properties.value(key));
+            if let Some(value) = matcher.take.of(property) {
+                hit(matcher, value);
+            }
         }
     }
-    true
 }
 
-/// The properties that filters ask for; a name that comes twice has its last value.
+/// The properties that matchers ask for; a name that comes twice has its last value.
 #[derive(Default)]
-struct Picked<'p>(Vec<(&'p str, Value)>);
+struct Picked<'p>(Vec<(&'p str, Json)>);
 
 impl Picked<'_> {
-    fn value(&self, key: &str) -> Option<&Value> {
+    fn value(&self, key: &str) -> Option<&Json> {
         self.0.iter().rev().find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 }
 
-fn pick<'p>(project: &'p Project, named: &[usize], event: &Event<'_>) -> Picked<'p> {
+fn pick<'p>(matchers: impl Iterator<Item = &'p Matcher>, event: &Event<'_>) -> Picked<'p> {
     let Some(properties) = event.properties else {
         return Picked::default();
     };
-    let filters = named.iter().flat_map(|index| &project.matchers[*index].filters);
-    let wanted: Vec<&'p str> = filters.map(|filter| filter.key.as_str()).collect();
+    let wanted = matchers.flat_map(|matcher| {
+        let filtered = matcher.filters.iter().map(|filter| filter.key.as_str());
+        filtered.chain(matcher.take.property())
+    });
     let mut deserializer = serde_json::Deserializer::from_str(properties.get());
     // The record was checked as JSON when it was parsed; only a nesting beyond serde_json's
     // bound is left to fail here, and then no filter holds.
-    Wanted(wanted).deserialize(&mut deserializer).unwrap_or_default()
+    Wanted(wanted.collect()).deserialize(&mut deserializer).unwrap_or_default()
 }
 
 struct Wanted<'p>(Vec<&'p str>);

@@ -43,7 +43,7 @@ impl Here {
             if joined.is_empty() {
                 joined = read;
             } else {
-                joined.merge(&read, self.store.k_of());
+                joined.merge(&read, self.store.kept());
             }
         }
         Ok(joined)

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use schemas::window::stretches::SKEW_MS_MAX;
+
 use crate::follow::Start;
 
 /// One setting.
@@ -224,7 +226,7 @@ fn check(said: &Said, mistakes: &mut Vec<String>) -> Settings {
         cache_bytes: check.number("cache_bytes", 1 << 20, i64::MAX),
         log_retention_ms: check.number("log_retention_ms", 1_000, i64::MAX),
         log_retention_bytes: check.number("log_retention_bytes", 1 << 20, i64::MAX),
-        skew_ms: check.number("skew_ms", 0, 86_400_000),
+        skew_ms: check.number("skew_ms", 0, SKEW_MS_MAX),
         lateness_ms: check.number("lateness_ms", 0, 34_560_000_000),
         unknown_after_ms: check.number_or_never("unknown_after_ms"),
         log_level: check.text("log_level"),
@@ -327,7 +329,7 @@ mod tests {
             [
                 "sluice.toml: \"lissten\" is no setting; did you mean \"listen\"?",
                 "SLUICE_LOG: \"kafkaesque\" is not one of embedded, kafka",
-                "sluice.toml: skew_ms: \"-1\" is not a whole number from 0 to 86400000",
+                "sluice.toml: skew_ms: \"-1\" is not a whole number from 0 to 3600000",
             ]
         );
     }

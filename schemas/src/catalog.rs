@@ -7,9 +7,11 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::cohort::Cohort;
+use crate::decimal::Decimal;
 use crate::filter::{Filter, PropertyMatching};
 use crate::flag::Flag;
 use crate::ids::{MatcherId, ProjectId};
+use crate::window::{Kept, Value};
 
 /// Every project's definitions.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +49,7 @@ impl Catalog {
     /// How far back the longest window reaches, in milliseconds.
     pub fn horizon_ms(&self) -> i64 {
         let matchers = self.projects.iter().flat_map(|project| &project.matchers);
-        matchers.map(|matcher| matcher.horizon_ms).max().unwrap_or(0)
+        matchers.map(|matcher| matcher.kept.horizon_ms).max().unwrap_or(0)
     }
 }
 
@@ -74,23 +76,70 @@ pub struct Project {
     pub matchers: Vec<Matcher>,
     /// Event name to indexes in `matchers`: what no matcher names is not parsed.
     pub gate: FxHashMap<String, Vec<usize>>,
+    /// Indexes of matchers of any event.
+    pub of_any_event: Vec<usize>,
     /// PostHog's group types by index.
     pub group_types: BTreeMap<String, String>,
 }
 
-/// The part of conditions that events feed: an event's name and property filters.
+/// The part of conditions that events feed: an event's name, property filters, and what is
+/// taken from the event.
 #[derive(Clone, Debug)]
 pub struct Matcher {
     /// Persisted, and never reused.
     pub id: MatcherId,
-    /// The event's name.
+    /// The event's name; empty for any event.
     pub event: String,
     /// All must hold.
     pub filters: Vec<Filter>,
-    /// How many entries its conditions need.
-    pub k: u16,
-    /// How far back its conditions look, in milliseconds.
-    pub horizon_ms: i64,
+    /// What of an event is kept beside its time; an event that hasn't it is no hit.
+    pub take: Take,
+    /// How much its conditions need.
+    pub kept: Kept,
+}
+
+/// What a matcher takes from an event.
+#[derive(Clone, Debug, Default)]
+pub enum Take {
+    /// Nothing: that it happened is enough.
+    #[default]
+    Nothing,
+    /// Which value this property has.
+    Value(String),
+    /// The number that this property has.
+    Number(String),
+    /// Whether the property passes, where the event has it.
+    Passes(Filter),
+}
+
+impl Take {
+    /// The property that is asked for.
+    pub fn property(&self) -> Option<&str> {
+        match self {
+            Take::Nothing => None,
+            Take::Value(key) | Take::Number(key) => Some(key),
+            Take::Passes(filter) => Some(&filter.key),
+        }
+    }
+
+    /// What is taken where the property has this value; none if the event is no hit then. A
+    /// null is no value; a number and the same number as text are one.
+    pub fn of(&self, value: Option<&serde_json::Value>) -> Option<Value> {
+        let value = value.filter(|value| !value.is_null());
+        match self {
+            Take::Nothing => Some(Value::NONE),
+            Take::Value(_) => {
+                let text = match (Decimal::of(value?), value?) {
+                    (Some(number), _) => format!("#{}", number.units()),
+                    (None, serde_json::Value::String(text)) => format!("\"{text}"),
+                    (None, other) => other.to_string(),
+                };
+                Some(Value::hashed(xxhash_rust::xxh3::xxh3_128(text.as_bytes())))
+            }
+            Take::Number(_) => Some(Value::number(Decimal::of(value?)?.units())),
+            Take::Passes(filter) => Some(Value::hashed(u128::from(filter.matches(Some(value?))))),
+        }
+    }
 }
 
 /// The numbers of projects and matchers, kept with the state that bears them.
@@ -106,10 +155,9 @@ pub struct Registry {
 pub struct Registered {
     /// Its number.
     pub id: MatcherId,
-    /// How many entries are kept.
-    pub k: u16,
-    /// For how long, in milliseconds.
-    pub horizon_ms: i64,
+    /// How much of its hits.
+    #[serde(flatten)]
+    pub kept: Kept,
 }
 
 impl Registry {
@@ -119,16 +167,16 @@ impl Registry {
         *self.projects.entry(name.to_owned()).or_insert(next)
     }
 
-    /// The matcher with this canonical description, which needs `k` entries for `horizon_ms`.
-    /// One that was kept for less gets a new number: its windows have to be filled again.
-    pub fn matcher(&mut self, canonical: &str, k: u16, horizon_ms: i64) -> Registered {
-        if let Some(kept) = self.matchers.get(canonical)
-            && kept.k >= k
-            && kept.horizon_ms >= horizon_ms
+    /// The matcher with this canonical description, which needs what `kept` says. One that was
+    /// kept for less gets a new number: its windows have to be filled again.
+    pub fn matcher(&mut self, canonical: &str, kept: Kept) -> Registered {
+        if let Some(known) = self.matchers.get(canonical)
+            && known.kept.k >= kept.k
+            && known.kept.horizon_ms >= kept.horizon_ms
         {
-            return *kept;
+            return *known;
         }
-        let registered = Registered { id: MatcherId(self.next_matcher), k, horizon_ms };
+        let registered = Registered { id: MatcherId(self.next_matcher), kept };
         self.next_matcher += 1;
         self.matchers.insert(canonical.to_owned(), registered);
         registered

@@ -1,9 +1,10 @@
-//! Cohorts compiled: conditions over windows and properties.
+//! Cohorts compiled: conditions over windows, properties and other cohorts.
 
-use crate::comparison::Comparison;
+use rustc_hash::FxHashSet;
+
+use crate::behaviour::{Behaviour, Watched};
 use crate::fault::Fault;
 use crate::filter::Filter;
-use crate::ids::MatcherId;
 
 /// Where a cohort stands in [`crate::catalog::Project::cohorts`]; a cohort only refers to
 /// cohorts before it, so that there is no cycle.
@@ -31,25 +32,14 @@ pub enum Condition {
     Any(Vec<Condition>),
     /// Not that.
     Not(Box<Condition>),
-    /// A number of events within a window.
-    Did(Did),
+    /// What the person's events show.
+    Behaviour(Behaviour<Watched>),
     /// A person property.
     Person(Filter),
+    /// One of these distinct ids.
+    Listed(FxHashSet<String>),
     /// Membership of another cohort.
     Cohort(CohortIndex),
     /// What couldn't be compiled; deciding it fails the flag.
     Fault(Fault),
-}
-
-/// "Did it `comparison n` times within `within_ms`."
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Did {
-    /// Whose entries are counted.
-    pub matcher: MatcherId,
-    /// How the count is compared.
-    pub comparison: Comparison,
-    /// What the count is compared with.
-    pub n: u16,
-    /// The window's length, in milliseconds.
-    pub within_ms: i64,
 }

@@ -19,7 +19,7 @@ pub enum Comparison {
 
 impl Comparison {
     /// Whether `left` compares so with `right`.
-    pub fn holds(self, left: usize, right: usize) -> bool {
+    pub fn holds<T: PartialOrd>(self, left: T, right: T) -> bool {
         match self {
             Comparison::Equal => left == right,
             Comparison::NotEqual => left != right,

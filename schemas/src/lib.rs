@@ -6,9 +6,11 @@
 //! - [`lookup`] and [`append`]: the two seams, towards state and towards the log.
 
 pub mod append;
+pub mod behaviour;
 pub mod catalog;
 pub mod cohort;
 pub mod comparison;
+pub mod decimal;
 pub mod definitions;
 pub mod event;
 pub mod fault;

@@ -1,19 +1,23 @@
 //! Everything kept of one distinct id in one partition: windows, then property registers.
 //!
-//! Layout, version 1, little-endian where not said otherwise:
+//! Layout, version 2, little-endian where not said otherwise:
 //!
 //! ```text
 //! version u8 | bytes of windows u32 | windows, by matcher | properties, by key (properties.rs)
-//! window:  matcher u32 | entries u16 | entries, newest first, 12 bytes big-endian each
+//! window:  matcher u32 | bytes u16 | as its matcher keeps hits (window/)
 //! ```
+//!
+//! Version 1 had the number of its 12-byte entries where a window's bytes are told now.
 //!
 //! A record merges with any other of the same distinct id, in any order and any number of times.
 
 use crate::ids::MatcherId;
 use crate::properties::{self, Register};
-use crate::window::{ENTRY_BYTES, Entry, Folded, Placing, Window};
+use crate::window::{ENTRY_BYTES, Entry, Folded, Hit, Keep, Kept, Placing, Window};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Still read, and rewritten when it changes.
+const VERSION_OF_ENTRIES: u8 = 1;
 const HEADER_BYTES: usize = 5;
 const WINDOW_HEADER_BYTES: usize = 6;
 /// Records grow by this step, so that a hit rarely moves one and little is wasted.
@@ -42,11 +46,14 @@ impl Record {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
         match bytes.first() {
             None => return Ok(Record::default()),
-            Some(&VERSION) => {}
+            Some(&(VERSION | VERSION_OF_ENTRIES)) => {}
             Some(&other) => return Err(RecordError::Version(other)),
         }
-        let record = Record(bytes.to_vec());
-        let windows = bytes.get(HEADER_BYTES..).ok_or(RecordError::Torn)?;
+        let mut record = Record(bytes.to_vec());
+        if bytes[0] == VERSION_OF_ENTRIES {
+            record.tell_bytes().ok_or(RecordError::Torn)?;
+        }
+        let windows = record.0.get(HEADER_BYTES..).ok_or(RecordError::Torn)?;
         let windows_len = record.windows_len();
         let mut windows = windows.get(..windows_len).ok_or(RecordError::Torn)?;
         while !windows.is_empty() {
@@ -73,8 +80,8 @@ impl Record {
         self.0.len() <= HEADER_BYTES
     }
 
-    /// The windows, by matcher.
-    pub fn windows(&self) -> impl Iterator<Item = (MatcherId, Window<'_>)> {
+    /// The windows, by matcher, as they are stored.
+    pub fn windows(&self) -> impl Iterator<Item = (MatcherId, &[u8])> {
         let mut rest = self.windows_section();
         std::iter::from_fn(move || {
             if rest.is_empty() {
@@ -82,33 +89,60 @@ impl Record {
             }
             let (window, after) = rest.split_at(window_bytes(rest));
             rest = after;
-            Some((matcher_of(window), Window::new(&window[WINDOW_HEADER_BYTES..])))
+            Some((matcher_of(window), &window[WINDOW_HEADER_BYTES..]))
         })
     }
 
-    /// The window of one matcher; empty where nothing was kept for it.
-    pub fn window(&self, matcher: MatcherId) -> Window<'_> {
+    /// What is stored for one matcher; nothing where nothing was kept.
+    pub fn stored(&self, matcher: MatcherId) -> &[u8] {
         let found = self.windows().find(|(id, _)| *id >= matcher);
-        found.filter(|(id, _)| *id == matcher).map_or(Window::EMPTY, |(_, window)| window)
+        found.filter(|(id, _)| *id == matcher).map_or(&[], |(_, stored)| stored)
     }
 
-    /// Keeps `entry` among the newest `k` of `matcher`.
-    pub fn fold(&mut self, matcher: MatcherId, k: u16, entry: Entry) -> Folded {
-        debug_assert!(k > 0);
+    /// The entries of one matcher that keeps no values.
+    pub fn window(&self, matcher: MatcherId) -> Window<'_> {
+        Window::new(self.stored(matcher))
+    }
+
+    /// Keeps a hit of `matcher`.
+    pub fn fold(&mut self, matcher: MatcherId, kept: Kept, hit: Hit) -> Folded {
+        debug_assert!(kept.k > 0);
+        if kept.keep == Keep::Newest {
+            return self.fold_newest(matcher, kept.k, hit.entry);
+        }
+        let Some(changed) = kept.fold(self.stored(matcher), hit) else {
+            return Folded::Duplicate;
+        };
+        self.ensure_header();
+        let (at, found) = self.locate(matcher);
+        let before = if found { window_bytes(&self.0[at..]) } else { 0 };
+        let windows_len = self.windows_len() - before;
+        let mut window = Vec::with_capacity(WINDOW_HEADER_BYTES + changed.len());
+        window.extend_from_slice(&matcher.0.to_le_bytes());
+        window.extend_from_slice(&(changed.len() as u16).to_le_bytes());
+        window.extend_from_slice(&changed);
+        self.splice(at, before, &window);
+        self.set_windows_len(windows_len + window.len());
+        Folded::Kept
+    }
+
+    /// The same in place, for the way that most matchers keep hits.
+    fn fold_newest(&mut self, matcher: MatcherId, k: u16, entry: Entry) -> Folded {
         let (at, found) = self.locate(matcher);
         if !found {
             self.open_window(at, matcher, entry);
             return Folded::Kept;
         }
         let entries_at = at + WINDOW_HEADER_BYTES;
-        let len = window_len(&self.0[at..]);
-        let window = Window::new(&self.0[entries_at..entries_at + len * ENTRY_BYTES]);
+        let bytes = stored_bytes(&self.0[at..]);
+        let len = bytes / ENTRY_BYTES;
+        let window = Window::new(&self.0[entries_at..entries_at + bytes]);
         match window.placing(entry, k) {
             Placing::Not(folded) => return folded,
             Placing::At(index) if len < usize::from(k) => {
                 let place = entries_at + index * ENTRY_BYTES;
                 self.splice(place, 0, &entry.to_bytes());
-                self.set_window_len(at, len + 1);
+                self.set_stored_bytes(at, bytes + ENTRY_BYTES);
             }
             Placing::At(index) => self.rotate_in(entries_at, index, len - 1, entry),
             Placing::Instead { twin, at: index } => {
@@ -122,13 +156,13 @@ impl Record {
         Folded::Kept
     }
 
-    /// Adds everything of `other`. `k_of` tells how many entries a matcher keeps; a matcher
-    /// without an answer is no longer used, and its entries are left behind.
-    pub fn merge(&mut self, other: &Record, k_of: impl Fn(MatcherId) -> Option<u16>) {
-        for (matcher, window) in other.windows() {
-            if let Some(k) = k_of(matcher) {
-                for entry in window.entries() {
-                    self.fold(matcher, k, entry);
+    /// Adds everything of `other`. `kept` tells what a matcher keeps; a matcher without an
+    /// answer is no longer used, and its entries are left behind.
+    pub fn merge(&mut self, other: &Record, kept: impl Fn(MatcherId) -> Option<Kept>) {
+        for (matcher, stored) in other.windows() {
+            if let Some(kept) = kept(matcher) {
+                for hit in kept.hits(stored) {
+                    self.fold(matcher, kept, hit);
                 }
             }
         }
@@ -161,30 +195,40 @@ impl Record {
         true
     }
 
-    /// Keeps only what some matcher can still see at `log_time_ms`: `horizon_of` tells how far
-    /// back it looks, or nothing once it is no longer used. Returns whether anything is left.
-    pub fn expire(
-        &mut self,
-        horizon_of: impl Fn(MatcherId) -> Option<i64>,
-        log_time_ms: i64,
-    ) -> bool {
-        let visible = |matcher, window: Window<'_>| {
-            let newest_ms = window.newest().map_or(i64::MIN, Entry::time_ms);
-            horizon_of(matcher).is_some_and(|horizon_ms| newest_ms > log_time_ms - horizon_ms)
+    /// Keeps only what some matcher can still see at `log_time_ms`: `kept` tells how far back
+    /// it looks, or nothing once it is no longer used. Returns whether anything is left.
+    pub fn expire(&mut self, kept: impl Fn(MatcherId) -> Option<Kept>, log_time_ms: i64) -> bool {
+        let visible = |matcher, stored: &[u8]| {
+            kept(matcher).is_some_and(|kept| kept.is_visible(stored, log_time_ms))
         };
-        if self.windows().any(|(matcher, window)| !visible(matcher, window)) {
-            let mut kept = vec![VERSION, 0, 0, 0, 0];
-            for (matcher, window) in self.windows().filter(|(id, window)| visible(*id, *window)) {
-                kept.extend_from_slice(&matcher.0.to_le_bytes());
-                kept.extend_from_slice(&(window.len() as u16).to_le_bytes());
-                window.entries().for_each(|entry| kept.extend_from_slice(&entry.to_bytes()));
+        if self.windows().any(|(matcher, stored)| !visible(matcher, stored)) {
+            let mut left = vec![VERSION, 0, 0, 0, 0];
+            for (matcher, stored) in self.windows().filter(|(id, stored)| visible(*id, stored)) {
+                left.extend_from_slice(&matcher.0.to_le_bytes());
+                left.extend_from_slice(&(stored.len() as u16).to_le_bytes());
+                left.extend_from_slice(stored);
             }
-            let windows_len = (kept.len() - HEADER_BYTES) as u32;
-            kept[1..HEADER_BYTES].copy_from_slice(&windows_len.to_le_bytes());
-            kept.extend_from_slice(self.properties_section());
-            self.0 = kept;
+            let windows_len = (left.len() - HEADER_BYTES) as u32;
+            left[1..HEADER_BYTES].copy_from_slice(&windows_len.to_le_bytes());
+            left.extend_from_slice(self.properties_section());
+            self.0 = left;
         }
         !self.is_empty()
+    }
+
+    /// Brings a record of version 1 to this one.
+    fn tell_bytes(&mut self) -> Option<()> {
+        self.0[0] = VERSION;
+        let end =
+            HEADER_BYTES.checked_add(self.0.get(1..HEADER_BYTES).map(|_| self.windows_len())?)?;
+        let mut at = HEADER_BYTES;
+        while at < end {
+            let entries = stored_bytes(self.0.get(at..at + WINDOW_HEADER_BYTES)?);
+            let bytes = u16::try_from(entries * ENTRY_BYTES).ok()?;
+            self.0[at + 4..at + WINDOW_HEADER_BYTES].copy_from_slice(&bytes.to_le_bytes());
+            at += WINDOW_HEADER_BYTES + usize::from(bytes);
+        }
+        Some(())
     }
 
     fn windows_len(&self) -> usize {
@@ -226,14 +270,15 @@ impl Record {
         self.ensure_header();
         let mut window = [0; WINDOW_HEADER_BYTES + ENTRY_BYTES];
         window[..4].copy_from_slice(&matcher.0.to_le_bytes());
-        window[4..6].copy_from_slice(&1u16.to_le_bytes());
+        window[4..6].copy_from_slice(&(ENTRY_BYTES as u16).to_le_bytes());
         window[6..].copy_from_slice(&entry.to_bytes());
         self.splice(at, 0, &window);
         self.set_windows_len(self.windows_len() + window.len());
     }
 
-    fn set_window_len(&mut self, at: usize, len: usize) {
-        self.0[at + 4..at + 6].copy_from_slice(&(len as u16).to_le_bytes());
+    /// Tells that a window has grown by an entry.
+    fn set_stored_bytes(&mut self, at: usize, bytes: usize) {
+        self.0[at + 4..at + 6].copy_from_slice(&(bytes as u16).to_le_bytes());
         self.set_windows_len(self.windows_len() + ENTRY_BYTES);
     }
 
@@ -270,10 +315,10 @@ fn matcher_of(window: &[u8]) -> MatcherId {
     MatcherId(u32::from_le_bytes(window[..4].try_into().expect("4 bytes")))
 }
 
-fn window_len(window: &[u8]) -> usize {
+fn stored_bytes(window: &[u8]) -> usize {
     usize::from(u16::from_le_bytes(window[4..6].try_into().expect("2 bytes")))
 }
 
 fn window_bytes(window: &[u8]) -> usize {
-    WINDOW_HEADER_BYTES + window_len(window) * ENTRY_BYTES
+    WINDOW_HEADER_BYTES + stored_bytes(window)
 }

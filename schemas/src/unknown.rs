@@ -9,6 +9,8 @@ pub enum Unknown {
     Filling,
     /// The log reaches less far back than the condition's window.
     Coverage,
+    /// More events than are kept of a person could decide the condition.
+    Overflow,
     /// The log has been out of reach for longer than the configured lag.
     Stale,
     /// The store couldn't be read.
@@ -22,6 +24,7 @@ impl Unknown {
             Unknown::CatchingUp => "catching_up",
             Unknown::Filling => "condition_filling",
             Unknown::Coverage => "coverage_incomplete",
+            Unknown::Overflow => "window_overflow",
             Unknown::Stale => "log_out_of_reach",
             Unknown::Store => "store_unreadable",
         }
@@ -33,6 +36,7 @@ impl Unknown {
             Unknown::CatchingUp => "This node is still catching up with the log",
             Unknown::Filling => "A condition is new and still being filled from the log",
             Unknown::Coverage => "The log reaches less far back than a condition's window",
+            Unknown::Overflow => "More events than are kept of a person could decide a condition",
             Unknown::Stale => "The log has been out of reach for too long",
             Unknown::Store => "The store could not be read",
         }

@@ -25,6 +25,7 @@ use schemas::properties::{Kind, Register};
 use schemas::record::Record;
 use schemas::unknown::Unknown;
 use schemas::window::Entry;
+use schemas::window::FOREVER_MS;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -214,7 +215,7 @@ impl Lookup for Kept {
         state.lookups += 1;
         let mut record = Record::default();
         for held in distinct_ids.iter().filter_map(|id| state.records.get(*id)) {
-            record.merge(held, |_| Some(16));
+            record.merge(held, |_| Some(schemas::window::Kept::newest(16, FOREVER_MS)));
         }
         Facts {
             record,
@@ -255,7 +256,7 @@ impl Kept {
         let record = record.or_default();
         let named = self.project.gate.get(event.name.as_ref());
         for matcher in named.into_iter().flatten().map(|at| &self.project.matchers[*at]) {
-            record.fold(matcher.id, matcher.k, stamp);
+            record.fold(matcher.id, matcher.kept, stamp.into());
         }
         let properties = event.properties.map_or("{}", |raw| raw.get());
         let properties: Value = serde_json::from_str(properties).expect("an object");

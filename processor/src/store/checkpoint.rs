@@ -98,17 +98,17 @@ impl Store {
         shard: usize,
         taken: &mut [Taken],
     ) -> Result<(), StoreError> {
-        let k_of = self.keep.k_of();
+        let kept = self.keep.kept();
         let mut joined: Vec<Found> = Vec::new();
         for person in taken.iter_mut().filter(|person| person.partial) {
             let durable = self.durable.record(partition.id, person.hash, &person.key)?;
             if let Some(durable) = &durable {
-                person.record.merge(durable, &k_of);
+                person.record.merge(durable, &kept);
             }
             joined.push((person.hash, person.key.clone(), durable));
         }
         if !joined.is_empty() {
-            partition.hot.absorb(shard, &joined, &k_of);
+            partition.hot.absorb(shard, &joined, &kept);
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use rocksdb::{
 use rustc_hash::FxHashMap;
 use schemas::ids::MatcherId;
 use schemas::record::{Record, RecordError};
+use schemas::window::Kept;
 
 use super::keys;
 
@@ -66,15 +67,6 @@ impl StoreError {
     }
 }
 
-/// What is kept for a matcher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// How many entries.
-    pub k: u16,
-    /// For how long, in milliseconds.
-    pub horizon_ms: i64,
-}
-
 /// What records are kept for: the matchers in use, and the log's time.
 #[derive(Default)]
 pub struct Keeping {
@@ -94,10 +86,10 @@ impl Keeping {
         self.log_time_ms.fetch_max(log_time_ms, Ordering::Relaxed);
     }
 
-    /// How many entries a matcher keeps; nothing once it is out of use.
-    pub fn k_of(&self) -> impl Fn(MatcherId) -> Option<u16> + use<> {
+    /// What a matcher keeps; nothing once it is out of use.
+    pub fn kept(&self) -> impl Fn(MatcherId) -> Option<Kept> + use<> {
         let matchers = self.matchers.load_full();
-        move |matcher| matchers.as_ref()?.get(&matcher).map(|kept| kept.k)
+        move |matcher| matchers.as_ref()?.get(&matcher).copied()
     }
 
     /// Drops from a record what no condition can see any more. Returns whether it holds
@@ -107,8 +99,8 @@ impl Keeping {
         let Some(matchers) = matchers.as_ref() else {
             return true;
         };
-        let horizon_of = |matcher| matchers.get(&matcher).map(|kept| kept.horizon_ms);
-        record.expire(horizon_of, self.log_time_ms.load(Ordering::Relaxed))
+        let kept = |matcher| matchers.get(&matcher).copied();
+        record.expire(kept, self.log_time_ms.load(Ordering::Relaxed))
     }
 }
 

@@ -9,6 +9,7 @@ use hashbrown::hash_table::Entry;
 use parking_lot::Mutex;
 use schemas::ids::MatcherId;
 use schemas::record::Record;
+use schemas::window::Kept;
 
 use super::keys::PersonKey;
 
@@ -124,7 +125,7 @@ impl Hot {
         key: &PersonKey,
         durable: Option<&Record>,
         ticket: Ticket,
-        k_of: impl Fn(MatcherId) -> Option<u16>,
+        kept: impl Fn(MatcherId) -> Option<Kept>,
     ) {
         let mut shard = self.shard(key.hash()).lock();
         if shard.departures != ticket.departures {
@@ -133,7 +134,7 @@ impl Hot {
         let person = shard.person(key);
         let before = person.record.capacity();
         if let Some(durable) = durable {
-            person.record.merge(durable, k_of);
+            person.record.merge(durable, kept);
         }
         person.state |= WHOLE | ASKED;
         let grown = person.record.capacity() - before;
@@ -159,14 +160,19 @@ impl Hot {
     }
 
     /// Merges durable records into people that a checkpoint holds, who are whole then.
-    pub fn absorb(&self, shard: usize, durable: &[Found], k_of: impl Fn(MatcherId) -> Option<u16>) {
+    pub fn absorb(
+        &self,
+        shard: usize,
+        durable: &[Found],
+        kept: impl Fn(MatcherId) -> Option<Kept>,
+    ) {
         let mut shard = self.shards[shard].lock();
         let shard = &mut *shard;
         for (hash, key, record) in durable {
             if let Some(person) = shard.people.find_mut(spread(*hash as u32), |p| p.key == *key) {
                 let before = person.record.capacity();
                 if let Some(record) = record {
-                    person.record.merge(record, &k_of);
+                    person.record.merge(record, &kept);
                 }
                 person.state |= WHOLE;
                 shard.bytes += person.record.capacity() - before;

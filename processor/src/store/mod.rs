@@ -18,8 +18,9 @@ use schemas::catalog::{Catalog, Registry};
 use schemas::ids::{MatcherId, ProjectId};
 use schemas::lookup::{Coverages, Position};
 use schemas::record::Record;
+use schemas::window::Kept;
 
-pub use durable::{Durable, Keeping, Kept, StoreError};
+pub use durable::{Durable, Keeping, StoreError};
 pub use hot::Hot;
 use hot::Peek;
 pub use keys::PersonKey;
@@ -156,7 +157,7 @@ impl Store {
     pub fn keep_for(&self, catalogs: &[&Catalog]) {
         let projects = catalogs.iter().flat_map(|catalog| catalog.projects());
         let matchers = projects.flat_map(|project| &project.matchers);
-        let kept = matchers.map(|m| (m.id, Kept { k: m.k, horizon_ms: m.horizon_ms }));
+        let kept = matchers.map(|matcher| (matcher.id, matcher.kept));
         self.keep.use_matchers(kept.collect());
     }
 
@@ -218,9 +219,9 @@ impl Store {
         partitions.iter().map(|partition| (partition.id, partition.next_offset())).collect()
     }
 
-    /// How many entries each matcher keeps; nothing for one that is out of use.
-    pub fn k_of(&self) -> impl Fn(MatcherId) -> Option<u16> + use<> {
-        self.keep.k_of()
+    /// What each matcher keeps; nothing for one that is out of use.
+    pub fn kept(&self) -> impl Fn(MatcherId) -> Option<Kept> + use<> {
+        self.keep.kept()
     }
 
     /// Everything known of a person, whichever partitions their events were in.
@@ -229,15 +230,15 @@ impl Store {
     /// When the durable tier can't be read.
     pub fn read(&self, project: ProjectId, distinct_id: &str) -> Result<Record, StoreError> {
         let key = PersonKey::new(project, distinct_id);
-        let k_of = self.keep.k_of();
+        let kept = self.keep.kept();
         let mut joined: Option<Record> = None;
         for partition in self.partitions.load().iter() {
-            let found = self.read_in(partition, &key, &k_of)?;
+            let found = self.read_in(partition, &key, &kept)?;
             joined = match (joined, found) {
                 (None, found) => found,
                 (joined, None) => joined,
                 (Some(mut joined), Some(found)) => {
-                    joined.merge(&found, &k_of);
+                    joined.merge(&found, &kept);
                     Some(joined)
                 }
             };
@@ -250,7 +251,7 @@ impl Store {
         &self,
         partition: &Partition,
         key: &PersonKey,
-        k_of: &impl Fn(MatcherId) -> Option<u16>,
+        kept: &impl Fn(MatcherId) -> Option<Kept>,
     ) -> Result<Option<Record>, StoreError> {
         let (recent, ticket) = match partition.hot.peek(key) {
             Peek::Whole(record) => return Ok(Some(record)),
@@ -260,11 +261,11 @@ impl Store {
         let durable = self.durable.record(partition.id, key.hash(), key.bytes());
         let durable = durable.inspect_err(|error| self.note_damage(error))?;
         if recent.is_some() || durable.is_some() {
-            partition.hot.complete(key, durable.as_ref(), ticket, k_of);
+            partition.hot.complete(key, durable.as_ref(), ticket, kept);
         }
         Ok(match (recent, durable) {
             (Some(mut recent), Some(durable)) => {
-                recent.merge(&durable, k_of);
+                recent.merge(&durable, kept);
                 Some(recent)
             }
             (recent, durable) => recent.or(durable),
@@ -286,7 +287,7 @@ impl Store {
             let id = person.strip_prefix(&prefix)?;
             std::str::from_utf8(id).ok().map(str::to_owned)
         };
-        let k_of = self.keep.k_of();
+        let kept = self.keep.kept();
         for partition in self.partitions.load().iter() {
             let mut hot = std::collections::BTreeMap::new();
             partition.hot.each(|person, record, _| {
@@ -295,7 +296,7 @@ impl Store {
             self.durable.each(partition.id, |person, mut record| {
                 let Some(id) = id_of(person) else { return };
                 if let Some(recent) = hot.remove(&id) {
-                    record.merge(&recent, &k_of);
+                    record.merge(&recent, &kept);
                 }
                 each(&id, record);
             })?;

@@ -1,8 +1,8 @@
 //! Stories of the store: what is folded is found again, whatever happens in between.
 
-use schemas::catalog::{Matcher, Project};
+use schemas::catalog::{Matcher, Project, Take};
 use schemas::filter::PropertyMatching;
-use schemas::window::{Entry, Folded};
+use schemas::window::{Entry, Folded, Keep};
 use tempfile::TempDir;
 
 use super::*;
@@ -12,14 +12,15 @@ const PROJECT: ProjectId = ProjectId(0);
 const START_MS: i64 = 1_750_000_000_000;
 const WINDOW_MS: i64 = 300_000;
 const K: u16 = 3;
+const KEPT: Kept = Kept { keep: Keep::Newest, k: K, horizon_ms: WINDOW_MS };
 
 fn catalog() -> Catalog {
     let matcher = Matcher {
         id: MATCHER,
         event: "added to cart".to_owned(),
         filters: Vec::new(),
-        k: K,
-        horizon_ms: WINDOW_MS,
+        take: Take::Nothing,
+        kept: KEPT,
     };
     Catalog::new(vec![Project {
         id: PROJECT,
@@ -32,6 +33,7 @@ fn catalog() -> Catalog {
         cohorts: Vec::new(),
         matchers: vec![matcher],
         gate: [("added to cart".to_owned(), vec![0])].into_iter().collect(),
+        of_any_event: Vec::new(),
         group_types: Default::default(),
     }])
 }
@@ -51,7 +53,7 @@ fn folder() -> TempDir {
 fn add(store: &Store, id: &str, after_ms: i64) {
     let partition = store.partition(0, 0, i64::MIN);
     let entry = Entry::new(START_MS + after_ms, after_ms as u64);
-    let fold = |record: &mut Record| record.fold(MATCHER, K, entry) == Folded::Kept;
+    let fold = |record: &mut Record| record.fold(MATCHER, KEPT, entry.into()) == Folded::Kept;
     partition.hot.update(&PersonKey::new(PROJECT, id), fold);
     partition.advance(partition.next_offset() + 1);
 }
@@ -174,7 +176,7 @@ fn events_of_one_person_in_two_partitions_are_one_window() {
     let other = store.partition(1, 0, i64::MIN);
     let entry = Entry::new(START_MS + 20, 20);
     other.hot.update(&PersonKey::new(PROJECT, "ann"), |record| {
-        record.fold(MATCHER, K, entry) == Folded::Kept
+        record.fold(MATCHER, KEPT, entry.into()) == Folded::Kept
     });
     assert_eq!(times(&store, "ann"), [20, 10]);
 }

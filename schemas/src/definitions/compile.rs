@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::draft::{DidDraft, Draft, FlagDraft, ProjectDraft};
+use super::draft::{Draft, FlagDraft, MatcherDraft, ProjectDraft};
 use super::problem::{Problem, Problems};
 use super::references::{cycles, missing_cohorts, order, rules_of};
+use crate::behaviour::Watched;
 use crate::catalog::{Matcher, Project, Registry};
-use crate::cohort::{Cohort, CohortIndex, Condition, Did};
+use crate::cohort::{Cohort, CohortIndex, Condition};
 use crate::fault::Fault;
 use crate::flag::{Flag, Rule, Rules};
-use crate::ids::{MatcherId, ProjectId};
+use crate::ids::ProjectId;
+use crate::window::Kept;
 
 /// The code of a flag that needs a cohort which isn't there, as at PostHog.
 const NOT_FOUND: &str = "dependency_not_found_cohort";
@@ -52,32 +54,34 @@ fn matchers(
     draft: &ProjectDraft,
     id: ProjectId,
     registry: &mut Registry,
-) -> (Vec<Matcher>, BTreeMap<String, MatcherId>) {
-    let mut needed: BTreeMap<String, (&DidDraft, u16, i64)> = BTreeMap::new();
+) -> (Vec<Matcher>, BTreeMap<String, Watched>) {
+    let mut needed: BTreeMap<String, (&MatcherDraft, Kept)> = BTreeMap::new();
     let rules = draft.flags.values().flat_map(rules_of).map(|rule| &rule.when);
     let conditions = draft.cohorts.values().map(|cohort| &cohort.members).chain(rules);
     for condition in conditions {
         condition.walk(&mut |inner| {
-            if let Draft::Did(did) = inner {
-                let (k, horizon_ms) = did.needs();
-                let entry = needed.entry(did.canonical(id)).or_insert((did, k, horizon_ms));
-                entry.1 = entry.1.max(k);
-                entry.2 = entry.2.max(horizon_ms);
+            let Draft::Behaviour(behaviour) = inner else { return };
+            for matcher in behaviour.matchers() {
+                let (_, kept) =
+                    needed.entry(matcher.canonical(id)).or_insert((matcher, matcher.needs));
+                kept.k = kept.k.max(matcher.needs.k);
+                kept.horizon_ms = kept.horizon_ms.max(matcher.needs.horizon_ms);
             }
         });
     }
     let mut numbers = BTreeMap::new();
     let mut matchers = Vec::new();
-    for (canonical, (did, k, horizon_ms)) in needed {
-        let registered = registry.matcher(&canonical, k, horizon_ms);
+    for (canonical, (draft, kept)) in needed {
+        let registered = registry.matcher(&canonical, kept);
         matchers.push(Matcher {
             id: registered.id,
-            event: did.event.clone(),
-            filters: did.filters.clone(),
-            k: registered.k,
-            horizon_ms: registered.horizon_ms,
+            event: draft.event.clone(),
+            filters: draft.filters.clone(),
+            take: draft.take.clone(),
+            kept: registered.kept,
         });
-        numbers.insert(canonical, registered.id);
+        let watched = Watched { matcher: registered.id, kept: registered.kept };
+        numbers.insert(canonical, watched);
     }
     (matchers, numbers)
 }
@@ -85,7 +89,7 @@ fn matchers(
 /// Turns drafts of conditions into conditions.
 struct Resolver {
     project: ProjectId,
-    numbers: BTreeMap<String, MatcherId>,
+    numbers: BTreeMap<String, Watched>,
     places: BTreeMap<String, CohortIndex>,
 }
 
@@ -95,13 +99,11 @@ impl Resolver {
             Draft::All(inner) => Condition::All(self.conditions(inner)),
             Draft::Any(inner) => Condition::Any(self.conditions(inner)),
             Draft::Not(inner) => Condition::Not(Box::new(self.condition(inner))),
-            Draft::Did(did) => Condition::Did(Did {
-                // Every draft's matcher was numbered before.
-                matcher: self.numbers[&did.canonical(self.project)],
-                comparison: did.comparison,
-                n: did.n,
-                within_ms: did.within_ms,
-            }),
+            // Every draft's matcher was numbered before.
+            Draft::Behaviour(behaviour) => Condition::Behaviour(
+                behaviour.map(&mut |matcher| self.numbers[&matcher.canonical(self.project)]),
+            ),
+            Draft::Listed(ids) => Condition::Listed(ids.clone()),
             Draft::Person(filter) => Condition::Person(filter.clone()),
             Draft::Cohort { key, .. } => match self.places.get(key) {
                 Some(place) => Condition::Cohort(*place),
@@ -148,6 +150,7 @@ fn assemble(
     for (at, matcher) in matchers.iter().enumerate() {
         gate.entry(matcher.event.clone()).or_default().push(at);
     }
+    let of_any_event = gate.remove("").unwrap_or_default();
     let cohorts = order.iter().map(|key| {
         let cohort = &draft.cohorts[key];
         Cohort {
@@ -168,6 +171,7 @@ fn assemble(
         flags: draft.flags.into_values().map(|flag| resolver.flag(flag)).collect(),
         matchers,
         gate,
+        of_any_event,
         group_types: draft.group_types,
     }
 }
@@ -215,6 +219,9 @@ fn first_fault(condition: &Condition) -> Option<&Fault> {
         Condition::Fault(fault) => Some(fault),
         Condition::All(inner) | Condition::Any(inner) => inner.iter().find_map(first_fault),
         Condition::Not(inner) => first_fault(inner),
-        Condition::Did(_) | Condition::Person(_) | Condition::Cohort(_) => None,
+        Condition::Behaviour(_)
+        | Condition::Listed(_)
+        | Condition::Person(_)
+        | Condition::Cohort(_) => None,
     }
 }

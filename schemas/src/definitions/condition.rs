@@ -1,6 +1,6 @@
 //! A condition as an analyst writes it: one map, whose keys say what is asked.
 
-use super::draft::{DidDraft, Draft};
+use super::draft::Draft;
 use super::node::{Fields, Node, Yaml};
 use super::problem::{Place, Problems};
 use super::property;
@@ -11,7 +11,7 @@ use crate::time::parse_length_ms;
 pub const COUNT_MAX: u16 = 1_024;
 
 /// The keys that say which kind of condition a map is.
-const KINDS: [&str; 6] = ["did", "person", "cohort", "all", "any", "not"];
+const KINDS: [&str; 7] = ["did", "person", "people", "cohort", "all", "any", "not"];
 /// Kinds that have their names and aren't supported yet.
 const LATER: [&str; 12] = [
     "sequence",
@@ -38,6 +38,7 @@ pub(super) fn read(node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
             let filters = property::read(asked, "`person`", problems)?;
             Some(Draft::All(filters.into_iter().map(Draft::Person).collect()))
         }
+        "people" => people(node, problems),
         "cohort" => {
             let asked =
                 node.fields("a `cohort` condition", &["cohort"], problems)?.get("cohort")?;
@@ -58,6 +59,17 @@ pub(super) fn read(node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
             Some(if list == "all" { Draft::All(inner) } else { Draft::Any(inner) })
         }
     }
+}
+
+/// A list of distinct ids.
+fn people(node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
+    let asked = node.fields("a `people` condition", &["people"], problems)?.get("people")?;
+    let members = asked.list("`people`", problems)?;
+    let ids: Vec<Option<String>> = members
+        .iter()
+        .map(|member| member.text("a distinct id", problems).map(str::to_owned))
+        .collect();
+    Some(Draft::Listed(ids.into_iter().collect::<Option<_>>()?))
 }
 
 fn kind(node: &Node, problems: &mut Problems<'_>) -> Option<&'static str> {
@@ -115,8 +127,8 @@ fn did(node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
         Some(asked) => property::read(asked, "`where`", problems),
         None => Some(Vec::new()),
     };
-    let ((comparison, n), event) = (count?, event?.to_owned());
-    Some(Draft::Did(DidDraft { event, filters: filters?, comparison, n, within_ms: within_ms? }))
+    let ((comparison, n), within_ms) = (count?, within_ms?);
+    Some(Draft::count(event?, filters?, (comparison, n), within_ms))
 }
 
 /// What the number of events is compared with; at least once, where nothing is said.

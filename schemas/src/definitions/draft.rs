@@ -2,12 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashSet;
+use serde_json::{Value, json};
+
 use super::problem::Place;
+use crate::behaviour::{Aggregate, Ago, Behaviour, Compared, Number, Operand};
+use crate::catalog::Take;
 use crate::comparison::Comparison;
+use crate::decimal::Decimal;
 use crate::fault::Fault;
 use crate::filter::{Filter, PropertyMatching};
 use crate::flag::{Flag, Variant};
 use crate::ids::ProjectId;
+use crate::window::{Keep, Kept};
 
 /// A project as its files describe it.
 #[derive(Debug)]
@@ -68,7 +75,9 @@ pub(super) enum Draft {
     All(Vec<Draft>),
     Any(Vec<Draft>),
     Not(Box<Draft>),
-    Did(DidDraft),
+    Behaviour(Box<Behaviour<MatcherDraft>>),
+    /// One of these distinct ids.
+    Listed(FxHashSet<String>),
     Person(Filter),
     Cohort {
         key: String,
@@ -78,14 +87,14 @@ pub(super) enum Draft {
     Fault(Fault),
 }
 
-/// [`crate::cohort::Did`], not resolved.
+/// A matcher before it has a number, and what one condition needs of it.
 #[derive(Clone, Debug)]
-pub(super) struct DidDraft {
+pub(super) struct MatcherDraft {
+    /// Empty for any event.
     pub event: String,
     pub filters: Vec<Filter>,
-    pub comparison: Comparison,
-    pub n: u16,
-    pub within_ms: i64,
+    pub take: Take,
+    pub needs: Kept,
 }
 
 impl CohortDraft {
@@ -117,6 +126,20 @@ impl Draft {
         Draft::Fault(Fault { code, message: message.into() })
     }
 
+    /// How often an event happened within a window that ends now, compared.
+    pub fn count(
+        event: &str,
+        filters: Vec<Filter>,
+        (comparison, n): (Comparison, u16),
+        within_ms: i64,
+    ) -> Draft {
+        let needs = Kept::newest(comparison.entries_needed(n), within_ms);
+        let of = MatcherDraft::of(event, filters, needs);
+        let left = Number { of, aggregate: Aggregate::Count, ago: Ago::within(within_ms) };
+        let right = Operand::Given(Decimal::whole(n.into()));
+        Draft::Behaviour(Box::new(Behaviour::Number(Compared { left, comparison, right })))
+    }
+
     /// This condition, or its opposite.
     pub fn negated_if(self, negated: bool) -> Draft {
         match self {
@@ -140,17 +163,29 @@ impl Draft {
     }
 }
 
-impl DidDraft {
+impl MatcherDraft {
+    /// The hits of an event, for a condition that needs so much of them.
+    pub fn of(event: impl Into<String>, filters: Vec<Filter>, needs: Kept) -> MatcherDraft {
+        MatcherDraft { event: event.into(), filters, take: Take::Nothing, needs }
+    }
+
     /// Text that is the same for everything that can share a matcher, and for nothing else.
     pub fn canonical(&self, project: ProjectId) -> String {
         let mut filters: Vec<String> = self.filters.iter().map(Filter::canonical).collect();
         filters.sort();
         filters.dedup();
-        serde_json::json!([project.0, self.event, filters]).to_string()
-    }
-
-    /// How many entries, for how long, this condition needs.
-    pub fn needs(&self) -> (u16, i64) {
-        (self.comparison.entries_needed(self.n), self.within_ms)
+        let mut parts = vec![json!(project.0), json!(self.event), json!(filters)];
+        // Nothing is said of the newest K, so that matchers keep the numbers they had before
+        // there were other ways.
+        if self.needs.keep != Keep::Newest {
+            parts.push(json!(self.needs.keep));
+        }
+        match &self.take {
+            Take::Nothing => {}
+            Take::Value(key) => parts.push(json!(["value", key])),
+            Take::Number(key) => parts.push(json!(["number", key])),
+            Take::Passes(filter) => parts.push(json!(["passes", filter.canonical()])),
+        }
+        Value::Array(parts).to_string()
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::condition::COUNT_MAX;
-use super::draft::{DidDraft, Draft};
+use super::draft::Draft;
 use super::posthog::{COHORT_UNREADABLE, FLAG_UNREADABLE, NOT_SUPPORTED};
 use super::posthog_leaf::{cohort_reference, json_of, kind_of, property_filter};
 use crate::comparison::Comparison;
@@ -100,7 +100,7 @@ fn behavioural(leaf: &Value, matching: PropertyMatching) -> Result<Draft, Fault>
         Err(message) => return Ok(Draft::fault(NOT_SUPPORTED, message)),
     };
     let filters = event_filters(leaf, matching)?;
-    Ok(Draft::Did(DidDraft { event, filters, comparison, n: n as u16, within_ms }))
+    Ok(Draft::count(&event, filters, (comparison, n as u16), within_ms))
 }
 
 /// PostHog's default is equality, and an unknown operator means that too.

@@ -7,9 +7,12 @@ mod refused;
 use serde_json::{Value, json};
 
 use super::{Compiled, Problem, Source, compile};
+use crate::behaviour::{Aggregate, Behaviour, Compared, Operand};
 use crate::catalog::{Project, Registry};
 use crate::cohort::Condition;
 use crate::comparison::Comparison;
+use crate::decimal::ONE;
+use crate::ids::MatcherId;
 use crate::time::{DAY_MS, MINUTE_MS};
 
 const PROJECT: &str = "token: phc_shop\n";
@@ -32,6 +35,30 @@ fn shop(files: &[(&str, &str)]) -> Result<Compiled, Vec<Problem>> {
 
 fn the_project(compiled: &Compiled) -> &Project {
     compiled.catalog.only_project().expect("one project")
+}
+
+/// A condition that counts events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Counted {
+    matcher: MatcherId,
+    comparison: Comparison,
+    n: i128,
+    within_ms: i64,
+}
+
+fn counted(condition: &Condition) -> Counted {
+    let Condition::Behaviour(Behaviour::Number(Compared { left, comparison, right })) = condition
+    else {
+        panic!("{condition:?} counts nothing");
+    };
+    let Operand::Given(number) = right else { panic!("{right:?} is not given") };
+    assert_eq!((left.aggregate, left.ago.until_ms), (Aggregate::Count, 0));
+    Counted {
+        matcher: left.of.matcher,
+        comparison: *comparison,
+        n: number.units() / ONE,
+        within_ms: left.ago.from_ms,
+    }
 }
 
 #[test]
@@ -57,9 +84,8 @@ fn the_shop_of_the_demo_compiles() {
     assert!(shop.flags.iter().all(|flag| flag.active && flag.rules.is_ok()));
     let hesitating = shop.cohorts.iter().find(|cohort| cohort.key == "hesitating");
     let Condition::All(conditions) = &hesitating.expect("hesitating").members else { panic!() };
-    let Condition::Did(did) = conditions[0] else { panic!() };
-    assert_eq!((did.comparison, did.n), (Comparison::AtLeast, 3));
-    assert_eq!(did.within_ms, 5 * MINUTE_MS);
+    let did = counted(&conditions[0]);
+    assert_eq!((did.comparison, did.n, did.within_ms), (Comparison::AtLeast, 3, 5 * MINUTE_MS));
     let fed = &shop.gate["added to cart"];
     assert_eq!(fed.len(), 1);
     assert_eq!(shop.matchers[fed[0]].id, did.matcher);
@@ -81,7 +107,7 @@ fn conditions_share_a_matcher_with_the_most_that_any_needs() {
     let compiled = compiled.expect("good definitions");
     let shop = the_project(&compiled);
     let needs: Vec<_> =
-        shop.matchers.iter().map(|m| (m.filters.len(), m.k, m.horizon_ms)).collect();
+        shop.matchers.iter().map(|m| (m.filters.len(), m.kept.k, m.kept.horizon_ms)).collect();
     assert_eq!(needs, [(2, 8, 2 * DAY_MS), (0, 1, MINUTE_MS)]);
     assert_eq!(compiled.catalog.horizon_ms(), 2 * DAY_MS);
 }
@@ -106,7 +132,7 @@ fn numbers_stay_and_bad_definitions_take_none() {
     let compiled = compile_all(&shorter, &mut registry).expect("good definitions");
     assert_eq!(registry, before);
     let matcher = &the_project(&compiled).matchers[0];
-    assert_eq!((matcher.k, matcher.horizon_ms), (3, 5 * MINUTE_MS));
+    assert_eq!((matcher.kept.k, matcher.kept.horizon_ms), (3, 5 * MINUTE_MS));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::posthog::body;
-use super::the_project;
-use crate::cohort::{Condition, Did};
+use super::{Counted, counted, the_project};
+use crate::cohort::Condition;
 use crate::comparison::Comparison;
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 
@@ -31,11 +31,8 @@ pub(super) fn behavioural(more: Value) -> Value {
     leaf
 }
 
-fn did_of(more: Value) -> Did {
-    match cohort_of(behavioural(more.clone())) {
-        Condition::Did(did) => did,
-        other => panic!("{more} is {other:?}"),
-    }
+fn did_of(more: Value) -> Counted {
+    counted(&cohort_of(behavioural(more)))
 }
 
 /// The code of the fault that stands in the condition's place.
@@ -55,7 +52,7 @@ fn code_of(leaf: Value) -> &'static str {
 #[test]
 fn behavioural_leaves_become_counts() {
     let plain = did_of(json!({}));
-    let of = |comparison, n, within_ms| Did { comparison, n, within_ms, ..plain };
+    let of = |comparison, n, within_ms| Counted { comparison, n, within_ms, ..plain };
     let five = 5 * MINUTE_MS;
     assert_eq!(plain, of(Comparison::AtLeast, 3, five));
     let rows = [
@@ -93,7 +90,7 @@ fn event_filters_feed_the_matcher() {
     ]}});
     let compiled = body(json!({"flags": [], "cohorts": {"1": {"id": 1, "filters": cohort}}}));
     let matcher = &the_project(&compiled).matchers[0];
-    assert_eq!((matcher.event.as_str(), matcher.k), ("buy", 3));
+    assert_eq!((matcher.event.as_str(), matcher.kept.k), ("buy", 3));
     assert!(matcher.filters[0].matches(Some(&json!(51))));
     assert!(!matcher.filters[0].matches(None));
 }
@@ -135,7 +132,7 @@ fn read_aloud(condition: &Condition) -> &'static str {
         Condition::Not(inner) => match (&**inner, read_aloud(inner)) {
             (_, "in") => "out",
             (_, "out") => "not out",
-            (Condition::Did(_), _) => "did not",
+            (Condition::Behaviour(_), _) => "did not",
             _ => "?",
         },
         Condition::Any(inner) if inner.is_empty() => "nobody",

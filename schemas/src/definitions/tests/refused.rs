@@ -89,7 +89,7 @@ fn a_condition_has_one_kind() {
         (
             "members: {}",
             "1:10: this condition is empty \
-             (fix: one of `did`, `person`, `cohort`, `all`, `any`, `not`)",
+             (fix: one of `did`, `person`, `people`, `cohort`, `all`, `any`, `not`)",
         ),
         (
             "members: { person: { plan: pro }, within: 5m }",

@@ -1,71 +1,10 @@
-//! The newest-K entries of one matcher for one distinct id: fold, merge, ask.
+//! The newest-K entries of one matcher for one distinct id: where an entry goes, how many count.
 //!
 //! A window is a set of (time, tag) in which an event id stands once, with the earliest time
 //! seen for it, cut to the K newest. Folding in any order, and folding twice, gives one result.
 
-use crate::time::YEAR_2000_MS;
-
-/// Bytes of one [`Entry`].
-pub const ENTRY_BYTES: usize = 12;
-/// The most entries a window keeps: thresholds above are refused in definitions.
-pub const ENTRIES_MAX: u16 = 1_025;
-
-const TAG_BITS: u32 = 54;
-const TAG_MASK: u128 = (1 << TAG_BITS) - 1;
-const TIME_MAX: i64 = (1 << (96 - TAG_BITS)) - 1;
-
-/// One hit: 42 bits of milliseconds since the year 2000, then 54 bits that stand for the
-/// event's id. Big-endian, so that bytes compare as (time, tag).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Entry([u8; ENTRY_BYTES]);
-
-impl Entry {
-    /// An entry at `time_ms`, clamped to the years 2000 to 2139.
-    pub fn new(time_ms: i64, id_hash: u64) -> Self {
-        let time = (time_ms - YEAR_2000_MS).clamp(0, TIME_MAX);
-        let bits = ((time as u128) << TAG_BITS) | (u128::from(id_hash) & TAG_MASK);
-        let mut bytes = [0; ENTRY_BYTES];
-        bytes.copy_from_slice(&bits.to_be_bytes()[16 - ENTRY_BYTES..]);
-        Entry(bytes)
-    }
-
-    /// When the event happened, in epoch milliseconds.
-    pub fn time_ms(self) -> i64 {
-        (self.bits() >> TAG_BITS) as i64 + YEAR_2000_MS
-    }
-
-    /// What stands for the event's id.
-    pub fn tag(self) -> u64 {
-        (self.bits() & TAG_MASK) as u64
-    }
-
-    /// The entry as it is stored.
-    pub fn to_bytes(self) -> [u8; ENTRY_BYTES] {
-        self.0
-    }
-
-    /// Reads a stored entry.
-    pub fn from_bytes(bytes: [u8; ENTRY_BYTES]) -> Self {
-        Entry(bytes)
-    }
-
-    fn bits(self) -> u128 {
-        let mut wide = [0; 16];
-        wide[16 - ENTRY_BYTES..].copy_from_slice(&self.0);
-        u128::from_be_bytes(wide)
-    }
-}
-
-/// What folding an entry did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Folded {
-    /// The entry is kept, or an earlier time of the same event took its place.
-    Kept,
-    /// The event was there already, at this time or an earlier one.
-    Duplicate,
-    /// K newer entries are kept already.
-    Older,
-}
+use super::entry::{ENTRY_BYTES, Entry};
+use super::{Folded, Range};
 
 /// A window's entries, newest first, read where they are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +22,7 @@ impl<'a> Window<'a> {
 
     /// Entries, newest first.
     pub fn entries(self) -> impl ExactSizeIterator<Item = Entry> + 'a {
-        self.0.as_chunks::<ENTRY_BYTES>().0.iter().map(|bytes| Entry(*bytes))
+        self.0.as_chunks::<ENTRY_BYTES>().0.iter().map(|bytes| Entry::from_bytes(*bytes))
     }
 
     /// How many entries there are.
@@ -106,6 +45,13 @@ impl<'a> Window<'a> {
     pub fn count(self, within_ms: i64, now_ms: i64) -> usize {
         let edge_ms = now_ms.saturating_sub(within_ms);
         self.entries().take_while(|entry| entry.time_ms() > edge_ms).count()
+    }
+
+    /// How many entries lie in a range of time.
+    pub fn count_in(self, range: Range) -> usize {
+        let newer = |entry: &Entry| entry.time_ms() > range.until_ms;
+        let inside = |entry: &Entry| entry.time_ms() > range.after_ms;
+        self.entries().skip_while(newer).take_while(inside).count()
     }
 
     /// Where `entry` goes in a window that keeps `k`, and which entry it takes out.
@@ -152,15 +98,6 @@ pub enum Placing {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_entry_keeps_its_millisecond_and_orders_by_time() {
-        let early = Entry::new(1_700_000_000_000, u64::MAX);
-        let late = Entry::new(1_700_000_000_001, 0);
-        assert_eq!(early.time_ms(), 1_700_000_000_000);
-        assert_eq!(early.tag(), TAG_MASK as u64);
-        assert!(early < late);
-    }
 
     #[test]
     fn an_event_of_exactly_the_window_ago_is_out() {

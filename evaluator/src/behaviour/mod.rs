@@ -1,0 +1,113 @@
+//! Behaviour asked of what is kept: true, false, or open where what isn't known could decide.
+
+mod number;
+mod periods;
+mod sequence;
+mod when;
+
+use jiff::tz::TimeZone;
+use schemas::behaviour::{Ago, Behaviour, Watched};
+use schemas::lookup::{Coverage, Facts};
+use schemas::unknown::Unknown;
+use schemas::window::values::Values;
+use schemas::window::{Hit, Keep, Range, Window};
+
+use crate::truth::{Truth, Why};
+
+/// One person's events, asked at one instant.
+#[derive(Clone, Copy)]
+pub struct Seen<'a> {
+    /// What is known.
+    pub facts: &'a Facts,
+    /// What days are.
+    pub zone: &'a TimeZone,
+    /// Epoch milliseconds.
+    pub now_ms: i64,
+}
+
+/// What may be missing of a matcher's hits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Gap {
+    /// Hits of this instant and before may be missing; after it, all are there.
+    until_ms: i64,
+    /// Why they are.
+    why: Unknown,
+}
+
+impl<'a> Seen<'a> {
+    /// Whether the person's events answer the question with yes.
+    pub fn holds<'t>(self, behaviour: &Behaviour<Watched>) -> Truth<'t> {
+        if let Some(unknown) = self.facts.unknown {
+            return Truth::Open(Why::Unknown(unknown));
+        }
+        let answer = match behaviour {
+            Behaviour::Number(asked) => number::holds(self, asked),
+            Behaviour::When(asked) => when::was(self, asked),
+            Behaviour::Latest(asked) => when::latest_passes(self, asked),
+            Behaviour::Regularly(asked) => periods::holds(self, asked),
+            Behaviour::Sequence(asked) => sequence::happened(self, asked),
+        };
+        answer.map_or_else(|unknown| Truth::Open(Why::Unknown(unknown)), Truth::from)
+    }
+
+    fn range(self, ago: Ago) -> Range {
+        let until_ms = match ago.until_ms {
+            // What is stamped a little ahead of now happens now.
+            0 => i64::MAX,
+            until_ms => self.now_ms.saturating_sub(until_ms),
+        };
+        Range { after_ms: self.now_ms.saturating_sub(ago.from_ms), until_ms }
+    }
+
+    fn window(self, of: Watched) -> Window<'a> {
+        debug_assert!(!matches!(of.kept.keep, Keep::Values | Keep::Numbers));
+        self.facts.record.window(of.matcher)
+    }
+
+    fn values(self, of: Watched) -> Values<'a> {
+        debug_assert!(matches!(of.kept.keep, Keep::Values | Keep::Numbers));
+        Values::new(self.facts.record.stored(of.matcher))
+    }
+
+    /// The newest hits that are kept, newest first.
+    fn hits(self, of: Watched) -> Vec<Hit> {
+        match of.kept.keep {
+            Keep::Values | Keep::Numbers => self.values(of).newest().collect(),
+            _ => self.window(of).entries().map(Hit::from).collect(),
+        }
+    }
+
+    /// What may be missing because the log didn't have it, or hasn't been read for it.
+    fn uncovered(self, of: Watched) -> Option<Gap> {
+        match self.facts.coverage.get(&of.matcher) {
+            Some(Coverage::Since(i64::MIN)) => None,
+            Some(Coverage::Since(since_ms)) => {
+                Some(Gap { until_ms: *since_ms, why: Unknown::Coverage })
+            }
+            Some(Coverage::Filling { .. }) | None => {
+                Some(Gap { until_ms: i64::MAX, why: Unknown::Filling })
+            }
+        }
+    }
+
+    /// What may be missing because newer hits pushed it out.
+    fn pushed_out(self, of: Watched) -> Option<Gap> {
+        let oldest = match of.kept.keep {
+            Keep::Values | Keep::Numbers => self.values(of).older().next().map(|hit| hit.entry),
+            _ => self.window(of).entries().nth(usize::from(of.kept.k) - 1),
+        };
+        oldest.map(|oldest| Gap { until_ms: oldest.time_ms(), why: Unknown::Overflow })
+    }
+
+    /// What may be missing of a range, for whichever reason.
+    fn gap(self, of: Watched, range: Range) -> Option<Gap> {
+        let gaps = [self.uncovered(of), self.pushed_out(of)].into_iter().flatten();
+        gaps.filter(|gap| gap.reaches(range)).max_by_key(|gap| gap.until_ms)
+    }
+}
+
+impl Gap {
+    fn reaches(self, range: Range) -> bool {
+        self.until_ms > range.after_ms
+    }
+}

@@ -1,0 +1,265 @@
+//! Numbers that events make, as spans: from what they are at least to what they may be at most.
+
+use rustc_hash::FxHashSet;
+use schemas::behaviour::{Aggregate, Compared, Number, Operand, Watched};
+use schemas::comparison::Comparison;
+use schemas::decimal::ONE;
+use schemas::unknown::Unknown;
+use schemas::window::{Keep, Range, stretches};
+
+use super::Seen;
+
+/// Whether the comparison holds, or why that can't be known.
+pub(super) fn holds(seen: Seen<'_>, asked: &Compared<Watched>) -> Result<bool, Unknown> {
+    let left = span(seen, &asked.left);
+    let right = match &asked.right {
+        Operand::Given(number) => Span::exactly(number.units()),
+        Operand::Of(number, thousandths) => span(seen, number).times(*thousandths),
+    };
+    if left.is_nothing() || right.is_nothing() {
+        return Ok(false);
+    }
+    let decided = match compare(left, asked.comparison, right) {
+        // Where there may be no number at all, it isn't certain that anything holds.
+        Some(true) if left.maybe_nothing || right.maybe_nothing => None,
+        decided => decided,
+    };
+    decided.ok_or(left.why.or(right.why).unwrap_or(Unknown::Overflow))
+}
+
+/// From `low` to `high`, in units of [`schemas::decimal::Decimal`]; the ends of `i128` stand for
+/// no bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// It is at least this.
+    pub low: i128,
+    /// It is at most this.
+    pub high: i128,
+    /// Whether there may be no number.
+    pub maybe_nothing: bool,
+    /// Why it isn't one number.
+    pub why: Option<Unknown>,
+}
+
+impl Span {
+    /// One number, known.
+    pub fn exactly(units: i128) -> Span {
+        Span { low: units, high: units, maybe_nothing: false, why: None }
+    }
+
+    const NOTHING: Span = Span { low: i128::MAX, high: i128::MIN, maybe_nothing: true, why: None };
+
+    fn anything(why: Unknown) -> Span {
+        Span { low: i128::MIN, high: i128::MAX, maybe_nothing: false, why: Some(why) }
+    }
+
+    /// Whether there is no number.
+    pub fn is_nothing(self) -> bool {
+        self.low > self.high
+    }
+
+    fn times(self, thousandths: u32) -> Span {
+        let scaled = |bound: i128| match bound {
+            i128::MIN | i128::MAX => bound,
+            units => match units.checked_mul(thousandths.into()) {
+                Some(product) => product / 1_000,
+                None if units < 0 => i128::MIN,
+                None => i128::MAX,
+            },
+        };
+        let (low, high) = (scaled(self.low), scaled(self.high));
+        // What doesn't fit is no number that could be compared exactly.
+        let overflowed = low == high && matches!(low, i128::MIN | i128::MAX);
+        if overflowed && !self.is_nothing() {
+            return Span { maybe_nothing: self.maybe_nothing, ..Span::anything(Unknown::Overflow) };
+        }
+        Span { low, high, ..self }
+    }
+}
+
+fn compare(left: Span, comparison: Comparison, right: Span) -> Option<bool> {
+    let apart = left.high < right.low || right.high < left.low;
+    let point = left.low == left.high && right.low == right.high && left.low == right.low;
+    match comparison {
+        Comparison::AtLeast if left.low >= right.high => Some(true),
+        Comparison::AtLeast if left.high < right.low => Some(false),
+        Comparison::Less if left.high < right.low => Some(true),
+        Comparison::Less if left.low >= right.high => Some(false),
+        Comparison::Greater if left.low > right.high => Some(true),
+        Comparison::Greater if left.high <= right.low => Some(false),
+        Comparison::AtMost if left.high <= right.low => Some(true),
+        Comparison::AtMost if left.low > right.high => Some(false),
+        Comparison::Equal if point => Some(true),
+        Comparison::Equal if apart => Some(false),
+        Comparison::NotEqual if apart => Some(true),
+        Comparison::NotEqual if point => Some(false),
+        _ => None,
+    }
+}
+
+/// What the number is, or may be.
+pub fn span(seen: Seen<'_>, number: &Number<Watched>) -> Span {
+    let range = seen.range(number.ago);
+    match number.aggregate {
+        Aggregate::Count => count(seen, number.of, range),
+        Aggregate::Distinct => distinct(seen, number.of, range),
+        _ => summary(seen, number.of, range, number.aggregate),
+    }
+}
+
+fn count(seen: Seen<'_>, of: Watched, range: Range) -> Span {
+    let (counted, gap) = match of.kept.keep {
+        Keep::Stretches(length_ms) => {
+            let counted = stretches::count(seen.window(of), of.kept.k, length_ms, range);
+            let covered = seen.uncovered(of).filter(|gap| gap.reaches(range));
+            let why = covered.map(|gap| gap.why).or(counted.more.then_some(Unknown::Overflow));
+            (counted.seen, why)
+        }
+        Keep::Values | Keep::Numbers => {
+            let inside = |hit: &schemas::window::Hit| range.contains(hit.entry.time_ms());
+            let counted = seen.values(of).newest().filter(inside).count();
+            (counted, seen.gap(of, range).map(|gap| gap.why))
+        }
+        _ => (seen.window(of).count_in(range), seen.gap(of, range).map(|gap| gap.why)),
+    };
+    at_least(counted, gap)
+}
+
+fn at_least(counted: usize, gap: Option<Unknown>) -> Span {
+    let low = counted as i128 * ONE;
+    Span { low, high: if gap.is_some() { i128::MAX } else { low }, maybe_nothing: false, why: gap }
+}
+
+fn distinct(seen: Seen<'_>, of: Watched, range: Range) -> Span {
+    let values = seen.values(of);
+    let inside = values.all().filter(|hit| range.contains(hit.entry.time_ms()));
+    let different: FxHashSet<_> = inside.map(|hit| hit.value).collect();
+    // Of what was pushed out, the newest hit of each value is kept, of so many values. Before a
+    // range's end that is enough only if it ends now.
+    let full = values.older().len() >= usize::from(of.kept.k);
+    let oldest = if full { values.older().last() } else { None };
+    let unseen = if range.until_ms == i64::MAX { oldest } else { values.older().next() };
+    let pushed_out = unseen.filter(|hit| hit.entry.time_ms() > range.after_ms);
+    let covered = seen.uncovered(of).filter(|gap| gap.reaches(range)).map(|gap| gap.why);
+    at_least(different.len(), covered.or(pushed_out.map(|_| Unknown::Overflow)))
+}
+
+/// Sum, mean and extremes of the numbers in a range.
+fn summary(seen: Seen<'_>, of: Watched, range: Range, aggregate: Aggregate) -> Span {
+    let values = seen.values(of);
+    let mut numbers = Numbers::default();
+    for hit in values.newest().filter(|hit| range.contains(hit.entry.time_ms())) {
+        numbers.add(hit.value.units());
+    }
+    if let Some(gap) = seen.uncovered(of).filter(|gap| gap.reaches(range)) {
+        let low = if aggregate == Aggregate::Largest { numbers.largest() } else { None };
+        let high = if aggregate == Aggregate::Smallest { numbers.smallest() } else { None };
+        return Span {
+            low: low.unwrap_or(i128::MIN),
+            high: high.unwrap_or(i128::MAX),
+            maybe_nothing: numbers.count == 0 && aggregate != Aggregate::Sum,
+            why: Some(gap.why),
+        };
+    }
+    let pushed_out = values.older().next().filter(|hit| hit.entry.time_ms() > range.after_ms);
+    let exact = numbers.exactly(aggregate);
+    if pushed_out.is_none() {
+        return exact;
+    }
+    // Any number of what was pushed out may lie inside, each between the extremes.
+    let mut possible = numbers;
+    values.older().for_each(|hit| possible.widen(hit.value.units()));
+    let (smallest, largest) = (possible.smallest, possible.largest);
+    let (low, high) = match aggregate {
+        Aggregate::Sum => (
+            if smallest < 0 { i128::MIN } else { exact.low },
+            if largest > 0 { i128::MAX } else { exact.high },
+        ),
+        Aggregate::Smallest => (smallest, numbers.smallest().unwrap_or(largest)),
+        Aggregate::Largest => (numbers.largest().unwrap_or(smallest), largest),
+        _ => (smallest, largest),
+    };
+    let maybe_nothing = numbers.count == 0 && aggregate != Aggregate::Sum;
+    let why = (low != high || maybe_nothing).then_some(Unknown::Overflow);
+    Span { low, high, maybe_nothing, why }
+}
+
+/// What numbers come to, in any order.
+#[derive(Clone, Copy)]
+struct Numbers {
+    count: i128,
+    sum: i128,
+    smallest: i128,
+    largest: i128,
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Numbers { count: 0, sum: 0, smallest: i128::MAX, largest: i128::MIN }
+    }
+}
+
+impl Numbers {
+    fn add(&mut self, units: i128) {
+        self.count += 1;
+        self.sum += units;
+        self.widen(units);
+    }
+
+    fn widen(&mut self, units: i128) {
+        self.smallest = self.smallest.min(units);
+        self.largest = self.largest.max(units);
+    }
+
+    fn smallest(self) -> Option<i128> {
+        (self.count > 0).then_some(self.smallest)
+    }
+
+    fn largest(self) -> Option<i128> {
+        (self.count > 0).then_some(self.largest)
+    }
+
+    fn exactly(self, aggregate: Aggregate) -> Span {
+        let number = match aggregate {
+            Aggregate::Sum => Some(self.sum),
+            Aggregate::Smallest => self.smallest(),
+            Aggregate::Largest => self.largest(),
+            // What is finer than the last place is cut.
+            _ => (self.count > 0).then(|| self.sum / self.count),
+        };
+        number.map_or(Span::NOTHING, Span::exactly)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_decides_only_what_every_number_in_it_would() {
+        use Comparison::*;
+        let spans: Vec<(i128, i128)> =
+            (0..4).flat_map(|low| (low..4).map(move |high| (low, high))).collect();
+        for comparison in [Equal, NotEqual, Greater, AtLeast, Less, AtMost] {
+            for (left, right) in spans.iter().flat_map(|a| spans.iter().map(move |b| (*a, *b))) {
+                let pairs =
+                    (left.0..=left.1).flat_map(|a| (right.0..=right.1).map(move |b| (a, b)));
+                let (mut some, mut all) = (false, true);
+                for (a, b) in pairs {
+                    let holds = comparison.holds(a, b);
+                    (some, all) = (some | holds, all & holds);
+                }
+                let expected = if all {
+                    Some(true)
+                } else if some {
+                    None
+                } else {
+                    Some(false)
+                };
+                let of = |(low, high)| Span { low, high, maybe_nothing: false, why: None };
+                let compared = compare(of(left), comparison, of(right));
+                assert_eq!(compared, expected, "{left:?} {comparison:?} {right:?}");
+            }
+        }
+    }
+}

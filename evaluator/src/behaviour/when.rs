@@ -1,0 +1,70 @@
+//! When the first or the last event was, and which values the newest had.
+
+use schemas::behaviour::{Latest, Watched, When};
+use schemas::unknown::Unknown;
+use schemas::window::{Keep, Range, Value};
+
+use super::{Gap, Seen};
+
+/// Whether the first time (of a matcher that keeps the earliest) or the last time lies there.
+pub(super) fn was(seen: Seen<'_>, asked: &When<Watched>) -> Result<bool, Unknown> {
+    let mut range = seen.range(asked.ago);
+    if asked.ago.from_ms == schemas::window::FOREVER_MS {
+        range.after_ms = i64::MIN;
+    }
+    let found_ms = seen.window(asked.of).newest().map(|entry| entry.time_ms());
+    let gap = seen.uncovered(asked.of);
+    match asked.of.kept.keep {
+        Keep::Earliest => first_was(found_ms, gap, range),
+        _ => last_was(found_ms, gap, range),
+    }
+}
+
+/// An earlier event than the one that is known may be missing.
+fn first_was(found_ms: Option<i64>, gap: Option<Gap>, range: Range) -> Result<bool, Unknown> {
+    let known = found_ms.is_some_and(|time_ms| range.contains(time_ms));
+    // What is missing is earlier than what is known, or it changes nothing.
+    let Some(gap) = gap else {
+        return Ok(known);
+    };
+    let missing_until_ms = found_ms.map_or(gap.until_ms, |time_ms| gap.until_ms.min(time_ms));
+    let all_inside = range.after_ms == i64::MIN && missing_until_ms <= range.until_ms;
+    let none_inside = missing_until_ms <= range.after_ms;
+    match (known, found_ms) {
+        (true, _) if all_inside => Ok(true),
+        (false, _) if none_inside => Ok(false),
+        _ => Err(gap.why),
+    }
+}
+
+/// A later event than the one that is known may be missing.
+fn last_was(found_ms: Option<i64>, gap: Option<Gap>, range: Range) -> Result<bool, Unknown> {
+    let known = found_ms.is_some_and(|time_ms| range.contains(time_ms));
+    let oldest_ms = found_ms.unwrap_or(i64::MIN);
+    let Some(gap) = gap.filter(|gap| gap.until_ms > oldest_ms) else {
+        return Ok(known);
+    };
+    let all_inside = oldest_ms >= range.after_ms && gap.until_ms <= range.until_ms;
+    let none_inside = gap.until_ms <= range.after_ms || oldest_ms >= range.until_ms;
+    match known {
+        true if all_inside => Ok(true),
+        false if none_inside => Ok(false),
+        _ => Err(gap.why),
+    }
+}
+
+/// Whether the n-th newest value in the range passed.
+pub(super) fn latest_passes(seen: Seen<'_>, asked: &Latest<Watched>) -> Result<bool, Unknown> {
+    let range = seen.range(asked.ago);
+    let mut inside = seen.values(asked.of).newest().filter(|hit| {
+        // Newest first, and the range ends now: the n-th inside is the n-th of all.
+        range.contains(hit.entry.time_ms())
+    });
+    let nth = inside.nth(usize::from(asked.nth) - 1);
+    let gap = seen.uncovered(asked.of).filter(|gap| gap.reaches(range));
+    match (nth, gap) {
+        (Some(hit), Some(gap)) if hit.entry.time_ms() <= gap.until_ms => Err(gap.why),
+        (None, Some(gap)) => Err(gap.why),
+        (nth, _) => Ok(nth.is_some_and(|hit| hit.value == Value::PASSED)),
+    }
+}

@@ -1,0 +1,157 @@
+//! Windows: what is kept of a matcher's hits for one distinct id, and how a hit changes it.
+//!
+//! There are several ways to keep hits, [`Keep`]; each merges in any order and any number of
+//! times. Stored bytes of a window are entries newest first, but for [`values`].
+
+mod entry;
+mod newest;
+pub mod stretches;
+pub mod values;
+
+use serde::{Deserialize, Serialize};
+
+pub use entry::{ENTRY_BYTES, Entry};
+pub use newest::{Placing, Window};
+pub use values::Value;
+
+/// The most entries a window keeps: thresholds above are refused in definitions.
+pub const ENTRIES_MAX: u16 = 1_025;
+/// How many entries are kept where no threshold says how many are enough, such as for sums.
+pub const ENTRIES_SUMMED: u16 = 256;
+/// The horizon of what is kept however old it is.
+pub const FOREVER_MS: i64 = i64::MAX;
+
+/// How hits are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Keep {
+    /// The newest K.
+    #[default]
+    Newest,
+    /// The earliest.
+    Earliest,
+    /// The newest K and the earliest K of each stretch of this many milliseconds.
+    Stretches(i64),
+    /// The newest K with their values, and of older ones the newest of each value.
+    Values,
+    /// The newest K with their numbers, and of older ones the extremes.
+    Numbers,
+}
+
+/// What is kept for a matcher.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// In which way.
+    #[serde(default)]
+    pub keep: Keep,
+    /// How many entries.
+    pub k: u16,
+    /// For how long, in milliseconds.
+    pub horizon_ms: i64,
+}
+
+/// An event that a matcher accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// When, and by which event.
+    pub entry: Entry,
+    /// What the matcher takes from the event; [`Value::NONE`] if it takes nothing.
+    pub value: Value,
+}
+
+/// What folding a hit did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Folded {
+    /// The entry is kept, or an earlier time of the same event took its place.
+    Kept,
+    /// The event was there already, at this time or an earlier one.
+    Duplicate,
+    /// K newer entries are kept already.
+    Older,
+}
+
+/// A stretch of time: after the one instant, up to and including the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Epoch milliseconds; this instant is out.
+    pub after_ms: i64,
+    /// Epoch milliseconds; this instant is in.
+    pub until_ms: i64,
+}
+
+impl Range {
+    /// Whether an instant lies in it.
+    pub fn contains(self, time_ms: i64) -> bool {
+        self.after_ms < time_ms && time_ms <= self.until_ms
+    }
+}
+
+impl From<Entry> for Hit {
+    /// A hit of a matcher that takes nothing from events.
+    fn from(entry: Entry) -> Self {
+        Hit { entry, value: Value::NONE }
+    }
+}
+
+impl Kept {
+    /// The newest `k`, for so long.
+    pub fn newest(k: u16, horizon_ms: i64) -> Self {
+        Kept { keep: Keep::Newest, k, horizon_ms }
+    }
+
+    /// The stored bytes of a window once `hit` is folded into `stored`; none if that changes
+    /// nothing.
+    pub fn fold(self, stored: &[u8], hit: Hit) -> Option<Vec<u8>> {
+        match self.keep {
+            Keep::Newest => newest(stored, hit.entry, self.k),
+            Keep::Earliest => match Window::new(stored).newest() {
+                Some(earlier) if earlier <= hit.entry => None,
+                _ => Some(hit.entry.to_bytes().to_vec()),
+            },
+            Keep::Stretches(_) => stretches::fold(self, stored, hit.entry),
+            Keep::Values | Keep::Numbers => values::fold(self, stored, hit),
+        }
+    }
+
+    /// What is stored, as the hits that folding it anew takes.
+    pub fn hits(self, stored: &[u8]) -> Vec<Hit> {
+        match self.keep {
+            Keep::Values | Keep::Numbers => values::Values::new(stored).all().collect(),
+            _ => Window::new(stored).entries().map(Hit::from).collect(),
+        }
+    }
+
+    /// The newest entry that is stored.
+    pub fn newest_of(self, stored: &[u8]) -> Option<Entry> {
+        match self.keep {
+            Keep::Values | Keep::Numbers => values::Values::new(stored).newest().next(),
+            _ => return Window::new(stored).newest(),
+        }
+        .map(|hit| hit.entry)
+    }
+
+    /// Whether some condition may still see what is stored when the log is at `log_time_ms`.
+    pub fn is_visible(self, stored: &[u8], log_time_ms: i64) -> bool {
+        let newest_ms = self.newest_of(stored).map_or(i64::MIN, Entry::time_ms);
+        newest_ms > log_time_ms.saturating_sub(self.horizon_ms)
+    }
+}
+
+fn newest(stored: &[u8], entry: Entry, k: u16) -> Option<Vec<u8>> {
+    let mut entries: Vec<Entry> = Window::new(stored).entries().collect();
+    match Window::new(stored).placing(entry, k) {
+        Placing::Not(_) => return None,
+        Placing::At(at) => {
+            entries.insert(at, entry);
+            entries.truncate(usize::from(k));
+        }
+        Placing::Instead { twin, at } => {
+            entries.remove(twin);
+            entries.insert(at, entry);
+        }
+    }
+    Some(stored_of(&entries))
+}
+
+fn stored_of(entries: &[Entry]) -> Vec<u8> {
+    entries.iter().flat_map(|entry| entry.to_bytes()).collect()
+}
