@@ -39,6 +39,34 @@ fn a_saved_cohort_is_filled_from_the_log() {
     assert!(server.client.flags("ben").on("searching"));
 }
 
+/// A cohort that flags use may be edited at any time: until the new one is filled, the old one
+/// answers. Whoever asks meanwhile never gets "unknown", and never a wrong answer for either.
+#[test]
+fn an_edited_cohort_answers_without_a_gap() {
+    let (server, mut dice) = (Setup::embedded().start(), Dice::new(11));
+    server.client.capture(&adds("ann", 3, now_ms(), &mut dice));
+    // Enough of a log that filling takes some moments.
+    for _ in 0..40 {
+        let crowd: Vec<Event> = (0..500)
+            .map(|n| Event::new("searched", &format!("person {n}"), now_ms(), &mut dice))
+            .collect();
+        server.client.capture(&crowd);
+    }
+    assert!(server.client.flags("ann").on("offer"));
+    for (count, wanted) in [(2, Said::Yes), (5, Said::No), (3, Said::Yes), (4, Said::No)] {
+        let before = server.client.flags("ann").said("offer");
+        server.define(
+            "cohorts/hesitating.yaml",
+            &format!("members: {{ did: added to cart, count: '>= {count}', within: {count}h }}\n"),
+        );
+        eventually("the edit decides", RELOADED_WITHIN, || {
+            let said = server.client.flags("ann").said("offer");
+            assert!(said == before || said == wanted, "{said:?} between {before:?} and {wanted:?}");
+            (said == wanted).then_some(())
+        });
+    }
+}
+
 /// What was edited while the node was down is filled as well.
 #[test]
 fn a_cohort_saved_while_down_is_filled_too() {

@@ -31,13 +31,25 @@ pub fn evaluate<'a>(
     now_ms: i64,
 ) -> Vec<Decision<'a>> {
     let asked = Asked::new(project, context, facts, now_ms);
-    requested(project, context).map(|flag| decide(flag, &context.distinct_id, &asked)).collect()
+    let standing = &project.standing.flags;
+    let decide_one = |flag: &'a Flag| match standing.get(&flag.key) {
+        None => decide(flag, &context.distinct_id, &asked),
+        Some(decided) => {
+            let before = decided.flags.iter().find(|other| other.key == flag.key);
+            let asked = Asked::new(decided, context, facts, now_ms);
+            decide(before.unwrap_or(flag), &context.distinct_id, &asked)
+        }
+    };
+    requested(project, context).map(decide_one).collect()
 }
 
 /// Whether some flag that the request asks for depends on more than the request itself.
 pub fn needs_facts(project: &Project, context: &Context) -> bool {
     let mut walk = Walk { project, context, walked: vec![false; project.cohorts.len()] };
     requested(project, context).any(|flag| {
+        if project.standing.flags.contains_key(&flag.key) {
+            return true;
+        }
         let rules = flag.rules.as_ref().map(|rules| rules.rules.as_slice());
         let mut conditions = rules.unwrap_or_default().iter().map(|rule| &rule.when);
         conditions.any(|condition| walk.needs(condition))

@@ -18,6 +18,9 @@ use crate::worker::Order;
 
 /// How often the folder is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// How many looks pass until no request can be waiting with the definitions before an edit:
+/// ten seconds, twice what a request may wait.
+const LOOKS_UNTIL_LET_GO: u32 = 33;
 /// The most files, and the largest, that are read as definitions.
 const FILES_MAX: usize = 100_000;
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -91,7 +94,18 @@ pub struct Definitions {
     store: Arc<Store>,
     catalog: Arc<ArcSwap<Catalog>>,
     in_use: Vec<Source>,
+    /// What follows an edit, in stages.
+    edited: Option<Edited>,
     refused: Option<Vec<Source>>,
+}
+
+/// Definitions that were edited, on their way. First those before them go on deciding what isn't
+/// filled yet; then these decide; and when nobody can be asking for the others any more, their
+/// matchers are let go.
+struct Edited {
+    catalog: Arc<Catalog>,
+    /// How many looks at the folder are left until the last stage; nothing before the second.
+    looks_left: Option<u32>,
 }
 
 impl Definitions {
@@ -103,7 +117,7 @@ impl Definitions {
         let catalog = Arc::new(ArcSwap::default());
         let folder = folder.to_owned();
         let mut definitions =
-            Definitions { folder, store, catalog, in_use: Vec::new(), refused: None };
+            Definitions { folder, store, catalog, in_use: Vec::new(), edited: None, refused: None };
         let sources = read(&definitions.folder)?;
         let catalog = definitions.compile(&sources)?;
         definitions.in_use = sources;
@@ -149,6 +163,9 @@ impl Definitions {
                     tracing::warn!(%error, "new conditions can't be filled yet; trying again");
                 }
             }
+            if !left {
+                self.advance(orders);
+            }
         }
     }
 
@@ -166,15 +183,11 @@ impl Definitions {
             }
         };
         let old = self.catalog.load_full();
-        self.store.keep_for(&[&*old, &*catalog]);
-        let (begun, live) = mpsc::sync_channel(1);
-        let told = orders.send(Order::Use(Arc::clone(&catalog), begun)).is_ok();
-        if !told || live.recv().is_err() {
-            // The worker has ended: so does this.
+        let first = catalog.standing_on(&old, |matcher| self.store.is_filled(matcher));
+        if !self.fold_by(Arc::new(first), orders) {
             return Ok(false);
         }
-        self.catalog.store(Arc::clone(&catalog));
-        self.store.keep_for(&[&*catalog]);
+        self.edited = Some(Edited { catalog: Arc::clone(&catalog), looks_left: None });
         tracing::info!(
             flags = catalog.projects().iter().map(|project| project.flags.len()).sum::<usize>(),
             cohorts = catalog.projects().iter().map(|project| project.cohorts.len()).sum::<usize>(),
@@ -183,6 +196,38 @@ impl Definitions {
         self.in_use = sources;
         self.refused = None;
         Ok(true)
+    }
+
+    /// Brings an edit on its way, once what it needs is filled.
+    fn advance(&mut self, orders: &mpsc::Sender<Order>) {
+        let Some(edited) = &mut self.edited else { return };
+        match &mut edited.looks_left {
+            None => {
+                self.catalog.store(Arc::clone(&edited.catalog));
+                edited.looks_left = Some(LOOKS_UNTIL_LET_GO);
+            }
+            Some(0) => {
+                let catalog = Arc::clone(&edited.catalog);
+                self.edited = None;
+                self.fold_by(catalog, orders);
+            }
+            Some(left) => *left -= 1,
+        }
+    }
+
+    /// Folds and decides by this catalog from now on. Returns whether the worker still works.
+    fn fold_by(&self, catalog: Arc<Catalog>, orders: &mpsc::Sender<Order>) -> bool {
+        let old = self.catalog.load_full();
+        self.store.keep_for(&[&*old, &*catalog]);
+        let (begun, taken_up) = mpsc::sync_channel(1);
+        let told = orders.send(Order::Use(Arc::clone(&catalog), begun)).is_ok();
+        if !told || taken_up.recv().is_err() {
+            // The worker has ended: so does this.
+            return false;
+        }
+        self.catalog.store(Arc::clone(&catalog));
+        self.store.keep_for(&[&*catalog]);
+        true
     }
 
     fn compile(&self, sources: &[Source]) -> Result<Arc<Catalog>, DefinitionsError> {

@@ -11,6 +11,7 @@ use crate::decimal::Decimal;
 use crate::filter::{Filter, PropertyMatching};
 use crate::flag::Flag;
 use crate::ids::{MatcherId, ProjectId};
+use crate::standing::Standing;
 use crate::window::{Kept, Value};
 
 /// Every project's definitions.
@@ -80,6 +81,19 @@ pub struct Project {
     pub of_any_event: Vec<usize>,
     /// PostHog's group types by index.
     pub group_types: BTreeMap<String, String>,
+    /// Flags and cohorts that are decided by earlier definitions for now.
+    pub standing: Standing,
+}
+
+/// Which matchers an event of a name may hit: indexes into a project's matchers by name, and
+/// those of matchers of any event.
+pub fn gate_of(matchers: &[Matcher]) -> (FxHashMap<String, Vec<usize>>, Vec<usize>) {
+    let mut gate: FxHashMap<String, Vec<usize>> = FxHashMap::default();
+    for (at, matcher) in matchers.iter().enumerate() {
+        gate.entry(matcher.event.clone()).or_default().push(at);
+    }
+    let of_any_event = gate.remove("").unwrap_or_default();
+    (gate, of_any_event)
 }
 
 /// The part of conditions that events feed: an event's name, property filters, and what is

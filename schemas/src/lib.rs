@@ -20,6 +20,7 @@ pub mod ids;
 pub mod lookup;
 pub mod properties;
 pub mod record;
+pub mod standing;
 pub mod time;
 pub mod unknown;
 pub mod window;

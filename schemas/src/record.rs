@@ -211,6 +211,7 @@ impl Record {
             let windows_len = (left.len() - HEADER_BYTES) as u32;
             left[1..HEADER_BYTES].copy_from_slice(&windows_len.to_le_bytes());
             left.extend_from_slice(self.properties_section());
+            left.shrink_to_fit();
             self.0 = left;
         }
         !self.is_empty()

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use rocksdb::SstFileWriter;
 use schemas::lookup::Position;
-use schemas::record::Record;
 
 use super::hot::{Found, SHARDS, Taken};
 use super::{Partition, Store, StoreError, keys};
@@ -129,8 +128,7 @@ impl Store {
         let partitions = self.partitions.load();
         for partition in partitions.iter() {
             for shard in (round % ROUNDS..SHARDS).step_by(ROUNDS) {
-                let gone = |record: &Record| !self.keep.expire(&mut record.clone());
-                partition.hot.sweep(shard, false, gone);
+                partition.hot.sweep(shard, false, |record| self.keep.expire(record));
             }
         }
         let mut held = self.memory().bytes;
@@ -143,7 +141,7 @@ impl Store {
             for shard in 0..SHARDS {
                 for partition in partitions.iter() {
                     let before = partition.hot.shard_bytes(shard);
-                    partition.hot.sweep(shard, spare_asked, |_| true);
+                    partition.hot.sweep(shard, spare_asked, |_| false);
                     held -= before.saturating_sub(partition.hot.shard_bytes(shard)).min(held);
                 }
                 if held <= enough {

@@ -193,9 +193,10 @@ impl Hot {
         }
     }
 
-    /// Lets go of people in a shard that `leaves` picks and that nothing holds: neither
-    /// changed, nor being written. With `spare_asked`, whoever was asked for stays once more.
-    pub fn sweep(&self, shard: usize, spare_asked: bool, leaves: impl Fn(&Record) -> bool) {
+    /// Lets go of people in a shard whom `stays` doesn't keep and whom nothing holds: neither
+    /// changed, nor being written. It may take from a record what no condition can see. With
+    /// `spare_asked`, whoever was asked for stays once more.
+    pub fn sweep(&self, shard: usize, spare_asked: bool, stays: impl Fn(&mut Record) -> bool) {
         let mut shard = self.shards[shard].lock();
         let before = shard.people.len();
         let mut freed = 0;
@@ -205,16 +206,21 @@ impl Hot {
             if spare_asked {
                 person.state &= !ASKED;
             }
-            let stays = held || spared || !leaves(&person.record);
+            if held || spared {
+                return true;
+            }
+            let bytes = person.record.capacity();
+            let stays = stays(&mut person.record);
+            freed += bytes.saturating_sub(person.record.capacity());
             if !stays {
                 freed += person.key.len() + person.record.capacity();
             }
             stays
         });
+        shard.bytes -= freed;
         if shard.people.len() == before {
             return;
         }
-        shard.bytes -= freed;
         shard.departures += 1;
         if shard.people.len() < shard.people.capacity() / 4 {
             shard.people.shrink_to_fit(|person| spread(person.hash));

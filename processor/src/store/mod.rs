@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use schemas::catalog::{Catalog, Registry};
 use schemas::ids::{MatcherId, ProjectId};
-use schemas::lookup::{Coverages, Position};
+use schemas::lookup::{Coverage, Coverages, Position};
 use schemas::record::Record;
 use schemas::window::Kept;
 
@@ -206,6 +206,11 @@ impl Store {
             progress.take_up(&used);
             progress.fold_live(live);
         });
+    }
+
+    /// Whether a matcher is folded, and filled everywhere.
+    pub fn is_filled(&self, matcher: MatcherId) -> bool {
+        matches!(self.progress.lock().coverage(matcher), Coverage::Since(_))
     }
 
     /// Since when matchers are complete.

@@ -35,6 +35,7 @@ fn catalog() -> Catalog {
         gate: [("added to cart".to_owned(), vec![0])].into_iter().collect(),
         of_any_event: Vec::new(),
         group_types: Default::default(),
+        standing: Default::default(),
     }])
 }
 

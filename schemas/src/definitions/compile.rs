@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashMap;
-
 use super::draft::{Draft, FlagDraft, MatcherDraft, ProjectDraft};
 use super::problem::{Problem, Problems};
 use super::references::{cycles, missing_cohorts, order, rules_of};
 use crate::behaviour::Watched;
-use crate::catalog::{Matcher, Project, Registry};
+use crate::catalog::{Matcher, Project, Registry, gate_of};
 use crate::cohort::{Cohort, CohortIndex, Condition};
 use crate::fault::Fault;
 use crate::flag::{Flag, Rule, Rules};
 use crate::ids::ProjectId;
+use crate::standing::Standing;
 use crate::window::Kept;
 
 /// The code of a flag that needs a cohort which isn't there, as at PostHog.
@@ -146,11 +145,7 @@ fn assemble(
     order: &[String],
     resolver: &Resolver,
 ) -> Project {
-    let mut gate: FxHashMap<String, Vec<usize>> = FxHashMap::default();
-    for (at, matcher) in matchers.iter().enumerate() {
-        gate.entry(matcher.event.clone()).or_default().push(at);
-    }
-    let of_any_event = gate.remove("").unwrap_or_default();
+    let (gate, of_any_event) = gate_of(&matchers);
     let cohorts = order.iter().map(|key| {
         let cohort = &draft.cohorts[key];
         Cohort {
@@ -173,6 +168,7 @@ fn assemble(
         gate,
         of_any_event,
         group_types: draft.group_types,
+        standing: Standing::default(),
     }
 }
 
