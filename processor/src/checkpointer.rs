@@ -61,8 +61,8 @@ impl<L: Log> Checkpointer<L> {
         self.checkpoint();
     }
 
-    /// Returns whether it is durable.
-    fn checkpoint(&self) -> bool {
+    /// Makes a checkpoint. Returns whether it is durable.
+    pub fn checkpoint(&self) -> bool {
         let began = (self.clocks.elapsed)();
         let log_time_ms = self.following.log_time_ms.load(Ordering::Relaxed);
         match self.store.checkpoint(log_time_ms.min((self.clocks.now)())) {

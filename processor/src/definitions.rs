@@ -170,7 +170,10 @@ impl Definitions {
     }
 
     /// Takes up what has changed on disk. Returns whether anything has.
-    fn reload(&mut self, orders: &mpsc::Sender<Order>) -> Result<bool, DefinitionsError> {
+    ///
+    /// # Errors
+    /// When it can't be read, or has mistakes; the last good definitions stay.
+    pub fn reload(&mut self, orders: &mpsc::Sender<Order>) -> Result<bool, DefinitionsError> {
         let sources = read(&self.folder)?;
         if sources == self.in_use || self.refused.as_ref() == Some(&sources) {
             return Ok(false);
@@ -199,7 +202,7 @@ impl Definitions {
     }
 
     /// Brings an edit on its way, once what it needs is filled.
-    fn advance(&mut self, orders: &mpsc::Sender<Order>) {
+    pub fn advance(&mut self, orders: &mpsc::Sender<Order>) {
         let Some(edited) = &mut self.edited else { return };
         match &mut edited.looks_left {
             None => {

@@ -19,6 +19,8 @@ use crate::worker::Following;
 
 const BATCH_RECORDS_MAX: usize = 2_000;
 const READ_WAIT: Duration = Duration::from_millis(100);
+/// How long filling rests while it can't go on.
+const REST: Duration = Duration::from_millis(if cfg!(test) { 0 } else { 100 });
 
 /// Fills matchers.
 pub struct Filler<L> {
@@ -75,12 +77,17 @@ impl<L: Log> Filler<L> {
             }
             if self.following.full.load(Ordering::Acquire) {
                 // A checkpoint makes room; the stop signal is looked at meanwhile.
-                std::thread::park_timeout(READ_WAIT);
+                std::thread::park_timeout(REST);
                 continue;
             }
-            reader.read(BATCH_RECORDS_MAX, READ_WAIT, &mut |arrival| {
+            let read = reader.read(BATCH_RECORDS_MAX, READ_WAIT, &mut |arrival| {
                 meet(&mut reading, &mut fold, arrival);
-            })?;
+            });
+            if let Err(error) = read {
+                // Reading again goes on where it stopped.
+                tracing::debug!(%error, "filling waits for the log");
+                std::thread::park_timeout(REST);
+            }
             self.tell(catalog, &matchers, &reading);
         }
         self.store.with_progress(catalog, |progress| complete(progress, &matchers));

@@ -121,7 +121,11 @@ impl<L: Log> Follower<L> {
         }
     }
 
-    fn look(&self, assigned: &mut BTreeSet<i32>, prepared: &mut bool) -> Result<(), LogError> {
+    /// Hands over the partitions that aren't `assigned` yet, and measures the lag.
+    ///
+    /// # Errors
+    /// When the log is out of reach.
+    pub fn look(&self, assigned: &mut BTreeSet<i32>, prepared: &mut bool) -> Result<(), LogError> {
         if !*prepared {
             self.log.prepare()?;
             *prepared = true;

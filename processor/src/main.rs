@@ -14,6 +14,8 @@ mod lookup;
 mod metrics;
 mod node;
 mod settings;
+#[cfg(test)]
+mod simulation;
 mod store;
 mod worker;
 mod writes;

@@ -21,7 +21,7 @@ const BATCH_RECORDS_MAX: usize = 1_000;
 /// How long the worker waits for a record before it looks at its orders.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
 /// How long it rests while there is no room for more changed people.
-const FULL_WAIT: Duration = Duration::from_millis(20);
+const FULL_WAIT: Duration = Duration::from_millis(if cfg!(test) { 0 } else { 20 });
 
 /// What the worker is told between batches.
 pub enum Order {
@@ -149,20 +149,34 @@ impl<R: Reader> Worker<R> {
     /// Works until it is told to stop, or nobody can tell it anything any more.
     pub fn run(mut self) {
         while !self.following.stop.load(Ordering::Acquire) {
-            while let Ok(order) = self.orders.try_recv() {
-                self.obey(order);
+            if !self.turn() {
+                return;
             }
-            if self.followed.is_empty() || self.following.full.load(Ordering::Acquire) {
-                match self.orders.recv_timeout(FULL_WAIT) {
-                    Ok(order) => self.obey(order),
-                    Err(mpsc::RecvTimeoutError::Timeout) => {}
-                    Err(mpsc::RecvTimeoutError::Disconnected) => return,
-                }
-                continue;
+        }
+    }
+
+    /// Does what it was told, and folds a batch. Returns whether anybody can tell it more.
+    pub fn turn(&mut self) -> bool {
+        while let Ok(order) = self.orders.try_recv() {
+            self.obey(order);
+        }
+        if self.followed.is_empty() || self.following.full.load(Ordering::Acquire) {
+            match self.orders.recv_timeout(FULL_WAIT) {
+                Ok(order) => self.obey(order),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => return false,
             }
-            if let Err(error) = self.read() {
-                self.rest_after(&error);
-            }
+        } else if let Err(error) = self.read() {
+            self.rest_after(&error);
+        }
+        true
+    }
+
+    /// Waits so long for an order, and obeys.
+    #[cfg(test)]
+    pub fn obey_within(&mut self, wait: Duration) {
+        if let Ok(order) = self.orders.recv_timeout(wait) {
+            self.obey(order);
         }
     }
 
@@ -324,7 +338,8 @@ impl Met<'_> {
         let effect = self.fold.fold(&followed.partition, record);
         self.counts.count(effect);
         self.log_time_ms = self.log_time_ms.max(record.timestamp_ms);
-        followed.next_offset = record.offset + 1;
+        // A record that is delivered once more takes nothing back.
+        followed.next_offset = followed.next_offset.max(record.offset + 1);
         followed.at_end = false;
         if std::mem::take(&mut followed.truncated) {
             let seen_ms = Some(record.timestamp_ms);

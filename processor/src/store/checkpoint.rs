@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use rocksdb::SstFileWriter;
 use schemas::lookup::Position;
 
+use super::durable::Put;
 use super::hot::{Found, SHARDS, Taken};
 use super::{Partition, Store, StoreError, keys};
 
@@ -56,10 +56,10 @@ impl Store {
             return Ok(CheckpointDone { position: progress.position(), people: 0, bytes: 0 });
         }
         let mut people = 0;
-        let written = self.durable.checkpoint(&encoded, |file| {
+        let written = self.durable.checkpoint(&encoded, &mut |put| {
             for partition in partitions.iter() {
                 for shard in 0..SHARDS {
-                    people += self.write_shard(partition, shard, file)?;
+                    people += self.write_shard(partition, shard, put)?;
                 }
             }
             Ok(())
@@ -75,7 +75,7 @@ impl Store {
         &self,
         partition: &Arc<Partition>,
         shard: usize,
-        file: &mut SstFileWriter<'_>,
+        put: &mut Put<'_>,
     ) -> Result<usize, StoreError> {
         let mut taken = partition.hot.take(shard);
         self.join_durable(partition, shard, &mut taken)?;
@@ -83,7 +83,7 @@ impl Store {
             // What expired here has expired in the older durable record too.
             if self.keep.expire(&mut person.record) {
                 let key = keys::record(partition.id, person.hash, &person.key);
-                file.put(key, person.record.as_bytes())?;
+                put(&key, person.record.as_bytes())?;
             }
         }
         Ok(taken.len())

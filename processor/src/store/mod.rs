@@ -3,8 +3,10 @@
 mod checkpoint;
 mod durable;
 mod hot;
-mod keys;
+mod keeping;
+pub mod keys;
 mod progress;
+mod rocks;
 #[cfg(test)]
 mod tests;
 
@@ -20,18 +22,22 @@ use schemas::lookup::{Coverage, Coverages, Position};
 use schemas::record::Record;
 use schemas::window::Kept;
 
-pub use durable::{Durable, Keeping, StoreError};
+#[cfg(test)]
+pub use durable::Put;
+pub use durable::{Durable, StoreError};
 pub use hot::Hot;
 use hot::Peek;
+pub use keeping::Keeping;
 pub use keys::PersonKey;
 pub use progress::{Fill, MatcherProgress, PartitionProgress, Progress};
+use rocks::Rocks;
 
 const REGISTRY: &str = "registry";
 const LINEAGE: &str = "lineage";
 
 /// Everything this node knows of people.
 pub struct Store {
-    durable: Durable,
+    durable: Box<dyn Durable>,
     keep: Arc<Keeping>,
     partitions: ArcSwap<Vec<Arc<Partition>>>,
     /// Coverage is the truth here; offsets are the partitions'.
@@ -105,7 +111,20 @@ impl Store {
 
     fn open_as_it_is(folder: &Path, cache_bytes: usize, lineage: &str) -> Result<Self, StoreError> {
         let keep = Arc::new(Keeping::default());
-        let durable = Durable::open(folder, cache_bytes, &keep)?;
+        let durable = Box::new(Rocks::open(folder, cache_bytes, &keep)?);
+        Store::on(durable, keep, folder, lineage)
+    }
+
+    /// A store on this durable tier, whose compaction knows `keep`.
+    ///
+    /// # Errors
+    /// When it can't be read, or was made from another log.
+    pub fn on(
+        durable: Box<dyn Durable>,
+        keep: Arc<Keeping>,
+        folder: &Path,
+        lineage: &str,
+    ) -> Result<Self, StoreError> {
         match durable.meta(LINEAGE)? {
             None => durable.write_meta(LINEAGE, lineage.as_bytes())?,
             Some(found) if found == lineage.as_bytes() => {}
@@ -298,7 +317,7 @@ impl Store {
             partition.hot.each(|person, record, _| {
                 hot.extend(id_of(person).map(|id| (id, record.clone())));
             });
-            self.durable.each(partition.id, |person, mut record| {
+            self.durable.each(partition.id, &mut |person, mut record| {
                 let Some(id) = id_of(person) else { return };
                 if let Some(recent) = hot.remove(&id) {
                     record.merge(&recent, &kept);

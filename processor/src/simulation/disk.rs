@@ -1,0 +1,96 @@
+//! A disk in memory: what was synced outlives a crash, and a checkpoint may break anywhere.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use schemas::record::Record;
+
+use crate::store::{Durable, Put, StoreError, keys};
+
+/// Where the next checkpoint breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Break {
+    /// After so many records were written.
+    After(usize),
+    /// When all is written, and nothing synced.
+    Unsynced,
+    /// When all is durable, and nobody was told.
+    Untold,
+}
+
+#[derive(Default)]
+struct Synced {
+    records: BTreeMap<Vec<u8>, Vec<u8>>,
+    meta: BTreeMap<String, Vec<u8>>,
+    breaks: Option<Break>,
+}
+
+/// The disk; clones share it, as a process started anew finds it.
+#[derive(Clone, Default)]
+pub struct SimulatedDisk(Arc<Mutex<Synced>>);
+
+impl SimulatedDisk {
+    pub fn break_next(&self, at: Break) {
+        self.0.lock().breaks = Some(at);
+    }
+}
+
+fn broken() -> StoreError {
+    StoreError::Disk(std::io::Error::other("the disk broke"))
+}
+
+impl Durable for SimulatedDisk {
+    fn record(&self, partition: i32, hash: u64, key: &[u8]) -> Result<Option<Record>, StoreError> {
+        let stored = self.0.lock().records.get(&keys::record(partition, hash, key)).cloned();
+        Ok(stored.map(|bytes| Record::from_bytes(&bytes)).transpose()?)
+    }
+
+    fn progress(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.lock().records.get(keys::CHECKPOINT).cloned())
+    }
+
+    fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.lock().meta.get(name).cloned())
+    }
+
+    fn write_meta(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.0.lock().meta.insert(name.to_owned(), value.to_owned());
+        Ok(())
+    }
+
+    fn each(&self, partition: i32, each: &mut dyn FnMut(&[u8], Record)) -> Result<(), StoreError> {
+        let records = self.0.lock().records.clone();
+        for (key, bytes) in
+            records.range(keys::partition(partition)..keys::partition(partition + 1))
+        {
+            if let Some(person) = keys::person(key) {
+                each(person, Record::from_bytes(bytes)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn checkpoint(
+        &self,
+        progress: &[u8],
+        fill: &mut dyn FnMut(&mut Put<'_>) -> Result<(), StoreError>,
+    ) -> Result<u64, StoreError> {
+        let breaks = self.0.lock().breaks.take();
+        let mut written = vec![(keys::CHECKPOINT.to_vec(), progress.to_vec())];
+        fill(&mut |key, record| {
+            assert!(written.last().is_some_and(|(last, _)| **last < *key), "out of order");
+            written.push((key.to_vec(), record.to_vec()));
+            match breaks {
+                Some(Break::After(count)) if written.len() > count => Err(broken()),
+                _ => Ok(()),
+            }
+        })?;
+        if breaks == Some(Break::Unsynced) {
+            return Err(broken());
+        }
+        let bytes = written.iter().map(|(_, record)| record.len() as u64).sum();
+        self.0.lock().records.extend(written);
+        if breaks == Some(Break::Untold) { Err(broken()) } else { Ok(bytes) }
+    }
+}

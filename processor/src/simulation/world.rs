@@ -1,0 +1,388 @@
+//! A world: a log, a disk, definitions, and a node that crashes, all turned by one seed.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use evaluator::context::Context;
+use evaluator::evaluate::evaluate;
+use fastrand::Rng;
+use prometheus_client::registry::Registry;
+use schemas::lookup::Lookup;
+use schemas::time::Clock;
+use tempfile::TempDir;
+
+use super::disk::{Break, SimulatedDisk};
+use super::log::{SimulatedLog, SimulatedReader};
+use super::truth::{NAMES, Rule, SKEW_MS, Sent};
+use crate::checkpointer::Checkpointer;
+use crate::clocks::Clocks;
+use crate::definitions::Definitions;
+use crate::fill::Filler;
+use crate::fold::{Bounds, Reading};
+use crate::follow::{Follower, Start};
+use crate::lookup::Here;
+use crate::metrics::Metrics;
+use crate::store::{Keeping, Store};
+use crate::worker::{Following, Order, Parts, Worker};
+
+const BEGAN_MS: i64 = 1_790_000_000_000;
+const LATENESS_MS: i64 = 60_000;
+const PEOPLE: usize = 12;
+const FLAGS: usize = 4;
+
+/// A node as `node.rs` puts it together, without its threads.
+struct Node {
+    definitions: Definitions,
+    orders: mpsc::Sender<Order>,
+    worker: Worker<SimulatedReader>,
+    follower: Follower<SimulatedLog>,
+    assigned: BTreeSet<i32>,
+    prepared: bool,
+    filler: Filler<SimulatedLog>,
+    checkpointer: Checkpointer<SimulatedLog>,
+    here: Here,
+    store: Arc<Store>,
+    /// Where the log ended when the node started: nothing older may be answered from.
+    began_at: Vec<i64>,
+}
+
+impl Node {
+    /// Has definitions changed, which wait until the worker has taken them up.
+    fn tell(&mut self, change: impl FnOnce(&mut Definitions, &mpsc::Sender<Order>) + Send) {
+        let (definitions, orders) = (&mut self.definitions, &self.orders);
+        std::thread::scope(|scope| {
+            let changing = scope.spawn(move || change(definitions, orders));
+            while !changing.is_finished() {
+                self.worker.obey_within(Duration::from_millis(1));
+            }
+            changing.join().expect("no panic");
+        });
+    }
+}
+
+/// Everything there is.
+pub struct World {
+    rng: Rng,
+    now_ms: Arc<AtomicI64>,
+    log: SimulatedLog,
+    disk: SimulatedDisk,
+    folder: TempDir,
+    rules: Vec<Rule>,
+    /// The rules before the last edit: they may stand until the new ones are filled.
+    rules_before: Vec<Rule>,
+    sent: Vec<Sent>,
+    /// Once the log has lost records, not every answer can be certain.
+    truncated: bool,
+    node: Option<Node>,
+    pub compared: u64,
+    pub unknown: u64,
+}
+
+impl World {
+    pub fn new(seed: u64) -> World {
+        let mut rng = Rng::with_seed(seed);
+        let log = SimulatedLog::new(rng.fork());
+        (0..rng.usize(1..4)).for_each(|_| log.add_partition());
+        let shared = Path::new("/dev/shm");
+        let root = if shared.is_dir() { shared.to_owned() } else { std::env::temp_dir() };
+        let mut world = World {
+            rng,
+            now_ms: Arc::new(AtomicI64::new(BEGAN_MS)),
+            log,
+            disk: SimulatedDisk::default(),
+            folder: TempDir::new_in(root).expect("a folder"),
+            rules: Vec::new(),
+            rules_before: Vec::new(),
+            sent: Vec::new(),
+            truncated: false,
+            node: None,
+            compared: 0,
+            unknown: 0,
+        };
+        std::fs::create_dir_all(world.folder.path().join("shop/flags")).expect("a folder");
+        std::fs::write(world.folder.path().join("shop/project.yaml"), "token: shop\n")
+            .expect("a file");
+        world.edit(FLAGS);
+        world.rules_before = world.rules.clone();
+        world
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.now_ms.load(Ordering::Relaxed)
+    }
+
+    pub fn start(&mut self) {
+        let keep = Arc::new(Keeping::default());
+        let disk = Box::new(self.disk.clone());
+        let store = Store::on(disk, keep, Path::new("simulated"), "simulated").expect("a store");
+        let store = Arc::new(store);
+        let definitions = Definitions::open(self.folder.path(), Arc::clone(&store));
+        let definitions = definitions.unwrap_or_else(|error| panic!("{error}"));
+        let now = Arc::clone(&self.now_ms);
+        let clock: Clock = Arc::new(move || now.load(Ordering::Relaxed));
+        let (position, _) = crate::node::position();
+        let following = Arc::new(Following::new(position, self.now_ms()));
+        let metrics = Arc::new(Metrics::new(&mut Registry::default()));
+        let found = Arc::new(AtomicBool::new(false));
+        let bounds = Bounds { skew_ms: SKEW_MS, lateness_ms: LATENESS_MS };
+        let reading = Reading { bounds, token: None };
+        let (orders, obeyed) = mpsc::channel();
+        let log = Arc::new(self.log.clone());
+        let catalog = definitions.catalog().load_full();
+        let horizon_ms = catalog.horizon_ms();
+        let parts = Parts {
+            orders: obeyed,
+            clock: Arc::clone(&clock),
+            following: Arc::clone(&following),
+            metrics: Arc::clone(&metrics),
+            store: Arc::clone(&store),
+            catalog,
+            reading: reading.clone(),
+        };
+        let reader = crate::log::Log::reader(&*log, "worker").expect("a reader");
+        let elapsed: Arc<dyn Fn() -> Duration + Send + Sync> = Arc::new(|| Duration::ZERO);
+        let node = Node {
+            definitions,
+            worker: Worker::new(reader, parts),
+            follower: Follower {
+                log: Arc::clone(&log),
+                store: Arc::clone(&store),
+                orders: orders.clone(),
+                following: Arc::clone(&following),
+                metrics: Arc::clone(&metrics),
+                clock: Arc::clone(&clock),
+                start: Start::Windows,
+                horizon_ms,
+                bounds,
+                found: Arc::clone(&found),
+            },
+            orders,
+            assigned: BTreeSet::new(),
+            prepared: false,
+            filler: Filler {
+                log: Arc::clone(&log),
+                store: Arc::clone(&store),
+                following: Arc::clone(&following),
+                clock: Arc::clone(&clock),
+                reading,
+            },
+            checkpointer: Checkpointer {
+                store: Arc::clone(&store),
+                log,
+                following: Arc::clone(&following),
+                metrics,
+                clocks: Clocks { now: clock, elapsed },
+                interval: Duration::ZERO,
+                hot_bytes_max: usize::MAX,
+            },
+            here: Here { store: Arc::clone(&store), following, found, unknown_after_ms: None },
+            store,
+            began_at: self.log.ends(),
+        };
+        self.node = Some(node);
+    }
+
+    /// Whatever was not durable is gone.
+    pub fn crash(&mut self) {
+        self.node = None;
+        // An old log may have lost what the node had not read.
+        if self.rng.u8(..) < 20 {
+            let ends = self.log.ends();
+            let partition = self.rng.usize(..ends.len());
+            self.log.truncate(partition, self.rng.i64(0..=ends[partition]));
+            self.truncated = true;
+        }
+    }
+
+    /// One thing happens.
+    pub fn step(&mut self) {
+        match self.rng.u8(..100) {
+            0..30 => self.send(),
+            30..40 => {
+                let later_ms = [1, 500, 5_000, 60_000][self.rng.usize(..4)];
+                self.now_ms.fetch_add(self.rng.i64(0..=later_ms), Ordering::Relaxed);
+            }
+            40..70 => self.fold(),
+            70..78 => self.checkpoint(),
+            78..84 => {
+                let patience = self.rng.usize(..60);
+                self.fill(patience);
+            }
+            84..85 if self.rng.u8(..) < 60 => self.log.add_partition(),
+            _ => self.compare(false),
+        }
+    }
+
+    fn send(&mut self) {
+        let partitions = self.log.ends().len();
+        for _ in 0..self.rng.usize(1..20) {
+            let partition = self.rng.usize(..partitions);
+            let now_ms = self.now_ms();
+            if self.rng.u8(..) < 6 {
+                let garbage = self.rng.bool().then(|| b"{\"event\": 7".to_vec());
+                self.log.append(partition, now_ms, garbage);
+                continue;
+            }
+            let again = self.rng.u8(..) < 25 && !self.sent.is_empty();
+            let event = match again {
+                // A copy, wherever it ends up, with its own time.
+                true => self.sent[self.rng.usize(..self.sent.len())].clone(),
+                false => self.event(),
+            };
+            let Sent { id, name, person, price, time_ms, .. } = &event;
+            let value = format!(
+                "{{\"uuid\":\"{id}\",\"event\":\"{name}\",\"distinct_id\":\"{person}\",\
+                 \"timestamp\":{time_ms},\"properties\":{{\"price\":{price}}}}}"
+            );
+            let offset = self.log.append(partition, now_ms, Some(value.into_bytes()));
+            let time_ms = event.time_ms.min(now_ms + SKEW_MS);
+            self.sent.push(Sent { partition: partition as i32, offset, time_ms, ..event });
+        }
+    }
+
+    fn event(&mut self) -> Sent {
+        let rng = &mut self.rng;
+        let ago_ms = [0, 0, 100, 10_000, 400_000, -3_000, -90_000][rng.usize(..7)];
+        let now_ms = self.now_ms.load(Ordering::Relaxed);
+        Sent {
+            partition: 0,
+            offset: 0,
+            id: rng.u64(..),
+            name: NAMES[rng.usize(..NAMES.len())],
+            person: format!("p{}", rng.usize(..PEOPLE)),
+            price: rng.i64(0..100),
+            time_ms: now_ms - if ago_ms == 0 { 0 } else { ago_ms / 2 + rng.i64(0..100) },
+        }
+    }
+
+    fn fold(&mut self) {
+        let Some(node) = &mut self.node else { return };
+        node.follower.look(&mut node.assigned, &mut node.prepared).expect("it answers");
+        node.worker.turn();
+    }
+
+    fn checkpoint(&mut self) {
+        let Some(node) = &mut self.node else { return };
+        let breaks = match self.rng.u8(..10) {
+            0 => Some(Break::After(self.rng.usize(1..8))),
+            1 => Some(Break::Unsynced),
+            2 => Some(Break::Untold),
+            _ => None,
+        };
+        breaks.into_iter().for_each(|at| self.disk.break_next(at));
+        if node.checkpointer.checkpoint() {
+            node.store.sweep(self.rng.usize(..16), self.rng.usize(..40_000));
+        } else if self.rng.bool() {
+            self.crash();
+            self.start();
+        }
+    }
+
+    /// Fills for so many turns, while live folding goes on.
+    fn fill(&mut self, patience: usize) {
+        let Some(node) = &mut self.node else { return };
+        let catalog = node.definitions.catalog().load_full();
+        let turns = std::cell::Cell::new(0);
+        let worker = std::cell::RefCell::new(&mut node.worker);
+        let interrupted = || {
+            worker.borrow_mut().turn();
+            turns.set(turns.get() + 1);
+            turns.get() > patience
+        };
+        // A partition that doesn't answer is asked again the next time.
+        if node.filler.fill(&catalog, &interrupted).is_ok_and(|left| left == 0) {
+            node.tell(|definitions, orders| definitions.advance(orders));
+        }
+    }
+
+    /// Analysts change `count` of the flags, and the node takes that up.
+    pub fn edit(&mut self, count: usize) {
+        self.rules_before = self.rules.clone();
+        for _ in 0..count {
+            let rule = Rule::random(&mut self.rng);
+            match self.rules.len() {
+                FLAGS => {
+                    let at = self.rng.usize(..FLAGS);
+                    self.rules[at] = rule;
+                }
+                _ => self.rules.push(rule),
+            }
+        }
+        for (at, rule) in self.rules.iter().enumerate() {
+            let path = self.folder.path().join(format!("shop/flags/flag-{at}.yaml"));
+            std::fs::write(path, rule.yaml()).expect("a file");
+        }
+        let Some(node) = &mut self.node else { return };
+        node.tell(|definitions, orders| {
+            definitions.reload(orders).unwrap_or_else(|error| panic!("{error}"));
+        });
+    }
+
+    /// Everybody is asked everything, and no answer may be wrong. At the end, none is unknown.
+    fn compare(&mut self, all_known: bool) {
+        let Some(node) = &self.node else { return };
+        let catalog = node.definitions.catalog().load_full();
+        let project = catalog.only_project().expect("one project");
+        let now_ms = self.now_ms();
+        for number in 0..PEOPLE {
+            let whom = format!("p{number}");
+            let context = Context { distinct_id: whom.clone(), ..Context::default() };
+            let facts = answer_of(node.here.lookup(project.id, &[&whom], now_ms));
+            for decision in evaluate(project, &context, &facts, now_ms) {
+                self.compared += 1;
+                if decision.failed() {
+                    self.unknown += 1;
+                    let excused = !all_known || self.truncated;
+                    assert!(excused, "{} of {whom}: {:?}", decision.flag.key, decision.reason);
+                    continue;
+                }
+                for (partition, began_at) in (0..).zip(&node.began_at) {
+                    assert!(facts.position[&partition] >= *began_at, "answered too early");
+                }
+                let at: usize = decision.flag.key["flag-".len()..].parse().expect("a number");
+                let read = |event: &Sent| {
+                    facts.position.get(&event.partition).is_some_and(|next| event.offset < *next)
+                };
+                let standing = project.standing.flags.contains_key(&decision.flag.key);
+                let rules = if standing { &self.rules_before } else { &self.rules };
+                let truth = rules[at].holds(&self.sent, &read, &whom, now_ms);
+                assert_eq!(
+                    decision.outcome.enabled, truth,
+                    "{:?} of {whom} at {now_ms}, standing: {standing}",
+                    rules[at]
+                );
+            }
+        }
+    }
+
+    /// Nothing happens any more until all is read and filled; then everything has to be known.
+    pub fn settle(&mut self) {
+        for _ in 0..10_000 {
+            self.fold();
+            self.fill(usize::MAX);
+            let Some(node) = &self.node else { return };
+            let position: Vec<i64> = node.store.position().into_values().collect();
+            let catalog = node.definitions.catalog().load_full();
+            let filled = node.store.with_progress(&catalog, |p| p.filling()).is_empty();
+            let ready = node.here.ready(self.now_ms()).is_ok();
+            if position == self.log.ends() && filled && ready {
+                self.compare(true);
+                return;
+            }
+        }
+        panic!("it never came to rest");
+    }
+}
+
+/// The answer of a future that is ready.
+fn answer_of<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(answer) => answer,
+        std::task::Poll::Pending => panic!("a lookup of this node's own state never waits"),
+    }
+}
