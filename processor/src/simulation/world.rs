@@ -56,7 +56,7 @@ impl Node {
         std::thread::scope(|scope| {
             let changing = scope.spawn(move || change(definitions, orders));
             while !changing.is_finished() {
-                self.worker.obey_within(Duration::from_millis(1));
+                self.worker.obey_within(Duration::from_micros(20));
             }
             changing.join().expect("no panic");
         });
