@@ -1,5 +1,8 @@
 //! Definitions on disk: read at start, watched while running, taken up whole or not at all.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;

@@ -2,6 +2,9 @@
 //!
 //! The two overlap without harm, since folding an event twice changes nothing.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

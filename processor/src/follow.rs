@@ -1,5 +1,8 @@
 //! Following: finds the log's partitions, hands each to the worker, and watches the lag.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -3,6 +3,8 @@
 pub mod embedded;
 pub mod kafka;
 mod layout;
+#[cfg(test)]
+pub mod scripted;
 
 use std::time::Duration;
 

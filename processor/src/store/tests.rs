@@ -181,3 +181,55 @@ fn events_of_one_person_in_two_partitions_are_one_window() {
     });
     assert_eq!(times(&store, "ann"), [20, 10]);
 }
+
+/// Filling changes people and moves no offset.
+#[test]
+fn people_who_change_while_nothing_is_read_are_in_the_next_checkpoint() {
+    let folder = folder();
+    let store = open(&folder);
+    add(&store, "ann", 10);
+    store.checkpoint(START_MS).expect("durable");
+    let entry = Entry::new(START_MS + 20, 20);
+    let fold = |record: &mut Record| record.fold(MATCHER, K, entry) == Folded::Kept;
+    store.partition(0, 0, i64::MIN).hot.update(&PersonKey::new(PROJECT, "ann"), fold);
+    assert_eq!(store.checkpoint(START_MS).expect("durable").people, 1);
+    assert_eq!(store.checkpoint(START_MS).expect("durable").people, 0, "nothing is left to do");
+    drop(store);
+    assert_eq!(times(&open(&folder), "ann"), [20, 10]);
+}
+
+/// Whatever moment a checkpoint takes, an offset past a loss comes with the loss.
+#[test]
+fn a_checkpoint_takes_coverage_and_offset_of_one_moment() {
+    const PARTITIONS: i32 = 2_000;
+    let folder = folder();
+    let store = open(&folder);
+    (0..PARTITIONS).for_each(|id| drop(store.partition(id, 0, i64::MIN)));
+    let last = store.partition(PARTITIONS - 1, 0, i64::MIN);
+    let (catalog, stop) = (Catalog::default(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        // As the worker does: coverage first, then the offset. Here both are the same number.
+        scope.spawn(|| {
+            for number in 1.. {
+                store.with_progress(&catalog, |progress| {
+                    let noted = progress.partitions.get_mut(&last.id).expect("it was assigned");
+                    noted.restart(number, number);
+                });
+                last.advance(number);
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+            }
+        });
+        for _ in 0..60 {
+            store.checkpoint(START_MS).expect("durable");
+            let durable = store.durable.progress().expect("readable").expect("there");
+            let durable: Progress = serde_json::from_slice(&durable).expect("progress");
+            let noted = &durable.partitions[&last.id];
+            let told = noted.next_offset <= noted.since_ms.max(0);
+            stop.fetch_or(!told, Ordering::Relaxed);
+            assert!(told, "past {}, complete since {}", noted.next_offset, noted.since_ms);
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
