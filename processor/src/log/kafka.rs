@@ -1,6 +1,9 @@
 //! The log on Kafka, through librdkafka: all partitions are this node's own choice, offsets
 //! live in the store, and the consumer group only names advisory commits.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

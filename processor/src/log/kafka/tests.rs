@@ -1,0 +1,83 @@
+//! Stories of a Kafka that refuses an offset, told by librdkafka's own imitation of brokers.
+
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+use super::*;
+
+const TOPIC: &str = "events";
+const PARTITIONS: i32 = 3;
+/// Silent readings after which a story has failed: a reading waits for so long.
+const READINGS_MAX: usize = 300;
+const WAIT: Duration = Duration::from_millis(100);
+
+/// Brokers, and a topic of three partitions with two records each.
+fn brokers() -> (MockCluster<'static, DefaultProducerContext>, Kafka) {
+    let cluster = MockCluster::new(1).expect("brokers");
+    cluster.create_topic(TOPIC, PARTITIONS, 1).expect("a topic");
+    let topic = Topic {
+        name: TOPIC.to_owned(),
+        brokers: cluster.bootstrap_servers(),
+        group: "sluice".to_owned(),
+        partitions: PARTITIONS,
+        properties: BTreeMap::new(),
+    };
+    let kafka = Kafka::new(topic).expect("clients");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        for partition in (0..PARTITIONS).chain(0..PARTITIONS) {
+            let record = FutureRecord::to(TOPIC).partition(partition).key("any").payload("{}");
+            kafka.producer.send(record, PRODUCE_WAIT).await.expect("the record is taken");
+        }
+    });
+    (cluster, kafka)
+}
+
+/// Reads until `enough` of what was told. Returns that, in no order, and the failures.
+fn read(reader: &mut KafkaReader, enough: usize) -> (Vec<String>, usize) {
+    let (mut told, mut failures) = (Vec::new(), 0);
+    for _ in 0..READINGS_MAX {
+        let read = reader.read(100, WAIT, &mut |arrival| match arrival {
+            Arrival::Record(record) => told.push(format!("{}:{}", record.partition, record.offset)),
+            Arrival::Truncated { partition, first } => {
+                told.push(format!("{partition} lost before {first}"));
+            }
+            Arrival::End { .. } => {}
+        });
+        failures += usize::from(read.is_err());
+        if told.len() >= enough {
+            break;
+        }
+    }
+    told.sort();
+    (told, failures)
+}
+
+/// Each partition begins anew, one by one or all at once, and none that lost nothing does.
+#[test]
+fn every_partition_that_lost_its_offset_says_so_and_goes_on() {
+    let (_cluster, kafka) = brokers();
+    let mut reader = kafka.reader("test").expect("a reader");
+    for (partition, offset) in [(0, 40), (1, 1), (2, 50)] {
+        reader.assign(partition, offset).expect("it is there");
+    }
+    let (told, _) = read(&mut reader, 7);
+    let expected = ["0 lost before 0", "0:0", "0:1", "1:1", "2 lost before 0", "2:0", "2:1"];
+    assert_eq!(told, expected);
+}
+
+/// The brokers are asked what is left, and don't say: they are asked again.
+#[test]
+fn a_question_that_fails_while_an_offset_is_lost_is_asked_again() {
+    let (cluster, kafka) = brokers();
+    let mut reader = kafka.reader("test").expect("a reader");
+    let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    cluster.request_errors(RDKafkaApiKey::ListOffsets, &[refusal; 3]);
+    for (partition, offset) in [(0, 40), (1, 1)] {
+        reader.assign(partition, offset).expect("it is there");
+    }
+    let (told, failures) = read(&mut reader, 4);
+    assert!(failures > 0, "the brokers refused to say");
+    assert_eq!(told, ["0 lost before 0", "0:0", "0:1", "1:1"]);
+}
