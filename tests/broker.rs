@@ -126,6 +126,18 @@ impl Broker {
         Topic { name: name.to_owned(), brokers: self.address(), producer }
     }
 
+    /// Deletes a topic and makes another of its name, with so many partitions.
+    pub fn make_anew(&self, topic: &Topic, partitions: i32) -> Topic {
+        let deleted = wait(self.admin().delete_topics(&[&topic.name], &admin_options()));
+        deleted.expect("the broker answers")[0].as_ref().expect("the topic is deleted");
+        let asking: FutureProducer = self.client().create().expect("a client");
+        eventually("the topic is gone", ANSWERED_WITHIN, || {
+            let topics = asking.client().fetch_metadata(None, ANSWERED_WITHIN).ok()?;
+            topics.topics().iter().all(|known| known.name() != topic.name).then_some(())
+        });
+        self.topic_named(&topic.name, partitions)
+    }
+
     /// Lets a topic grow to so many partitions.
     pub fn grow(&self, topic: &Topic, partitions: usize) {
         let admin = self.admin();

@@ -162,17 +162,32 @@ impl Server {
         child.wait().expect("it has ended");
     }
 
+    /// Lets the node stand still: it does nothing, and notices nothing, until it is thawed.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
     /// Asks the node to stop, as Ctrl-C or an orchestrator does.
     pub fn stop(&mut self) -> ExitStatus {
+        self.signal("TERM");
         let child = self.child.as_mut().expect("it is running");
-        // The shell's own kill: a bare machine has no other.
-        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "the signal was not sent");
         let ended = eventually("the node stops", STOPPED_WITHIN, || {
             child.try_wait().expect("the child can be asked")
         });
         self.child = None;
         ended
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.as_ref().expect("it is running").id();
+        // The shell's own kill: a bare machine has no other.
+        let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the signal was not sent");
     }
 
     /// Its peak resident memory so far.

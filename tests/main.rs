@@ -2,8 +2,8 @@
 //!
 //! - [`harness`] runs the real binary, [`broker`] a real Kafka; [`oracle`] knows the right answer.
 //! - [`windows`] and [`registers`] are laws; [`tidy`] and [`conformance`] check what is written.
-//! - [`scenarios`], [`edits`], [`hostile`], [`kafka`], [`outages`] and [`sdk`] are stories;
-//!   [`replay`] kills the binary, again and again.
+//! - [`scenarios`], [`edits`], [`hostile`], [`kafka`], [`losses`], [`outages`] and
+//!   [`sdk`] are stories; [`replay`] kills the binary, again and again.
 #![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
 
 mod broker;
@@ -15,6 +15,7 @@ mod event;
 mod harness;
 mod hostile;
 mod kafka;
+mod losses;
 mod oracle;
 mod outages;
 mod registers;
