@@ -2,7 +2,7 @@
 //!
 //! - [`harness`] runs the real binary, [`broker`] a real Kafka; [`oracle`] knows the right answer.
 //! - [`windows`] and [`registers`] are laws; [`tidy`] and [`conformance`] check what is written.
-//! - [`scenarios`], [`edits`], [`hostile`], [`kafka`], [`losses`], [`outages`] and
+//! - [`scenarios`], [`edits`], [`hostile`], [`kafka`], [`losses`], [`outages`], [`disk`] and
 //!   [`sdk`] are stories; [`replay`] kills the binary, again and again.
 #![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
 
@@ -10,6 +10,7 @@ mod broker;
 mod client;
 mod conformance;
 mod dice;
+mod disk;
 mod edits;
 mod event;
 mod harness;
