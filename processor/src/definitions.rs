@@ -1,8 +1,5 @@
 //! Definitions on disk: read at start, watched while running, taken up whole or not at all.
 
-#[cfg(test)]
-mod tests;
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -248,3 +245,6 @@ impl Definitions {
         Ok(Arc::new(compiled.catalog))
     }
 }
+
+#[cfg(test)]
+mod tests;

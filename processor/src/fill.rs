@@ -2,9 +2,6 @@
 //!
 //! The two overlap without harm, since folding an event twice changes nothing.
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -211,3 +208,6 @@ fn for_each_fill(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,5 @@
 //! Following: finds the log's partitions, hands each to the worker, and watches the lag.
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -181,3 +178,6 @@ impl<L: Log> Follower<L> {
         Ok(Assignment { partition, offset, since_ms, catch_up_to })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,5 @@
 //! The worker: one thread that reads the log and folds, in batches, and says how far it is.
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -350,3 +347,6 @@ impl Met<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

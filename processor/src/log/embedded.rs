@@ -4,9 +4,6 @@
 //! so that a check that follows sees them. Offsets are keys, big-endian; record times never
 //! run backwards, so an instant is found by bisection.
 
-#[cfg(test)]
-mod tests;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -328,3 +325,6 @@ fn refusal(error: &rocksdb::Error) -> AppendError {
     }
     AppendError::Unavailable(text)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,7 @@
 //! The log on Kafka, through librdkafka: all partitions are this node's own choice, offsets
 //! live in the store, and the consumer group only names advisory commits.
 
-#[cfg(test)]
-mod tests;
+mod offsets;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,6 +18,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use schemas::append::{Append, AppendError, Outgoing};
 use schemas::lookup::Position;
 
+use self::offsets::{bounds, offset};
 use super::{Arrival, Bounds, Log, LogError, LogRecord, Reader};
 
 /// How long a question to the brokers may take.
@@ -179,16 +179,10 @@ impl Log for Kafka {
     }
 
     fn offset_at(&self, partition: i32, time_ms: i64) -> Result<i64, LogError> {
-        let mut asked = TopicPartitionList::new();
-        asked.add_partition_offset(&self.topic.name, partition, Offset::Offset(time_ms.max(0)))?;
         // Asked before: what arrives between the two questions has to be read.
         let end = self.bounds(partition)?.end;
-        let answered = self.asking.offsets_for_times(asked, ASK_WAIT)?;
-        match answered.elements().first().map(|element| (element.offset(), element.error())) {
-            Some((Offset::Offset(offset), Ok(()))) => Ok(offset),
-            Some((_, Err(error))) => Err(error.into()),
-            _ => Ok(end),
-        }
+        let asked = Offset::Offset(time_ms.max(0));
+        Ok(offset(&self.asking, &self.topic.name, partition, asked)?.unwrap_or(end))
     }
 
     fn reader(&self, purpose: &str) -> Result<KafkaReader, LogError> {
@@ -253,11 +247,6 @@ fn refusal(error: &KafkaError, record: &Outgoing) -> AppendError {
         }
         _ => AppendError::Unavailable(error.to_string()),
     }
-}
-
-fn bounds(consumer: &Reading, topic: &str, partition: i32) -> Result<Bounds, LogError> {
-    let (first, end) = consumer.fetch_watermarks(topic, partition, ASK_WAIT)?;
-    Ok(Bounds { first, end })
 }
 
 /// Reads partitions of the topic.
@@ -341,3 +330,6 @@ impl Reader for KafkaReader {
         Ok(read)
     }
 }
+
+#[cfg(test)]
+mod tests;

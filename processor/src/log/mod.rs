@@ -3,8 +3,6 @@
 pub mod embedded;
 pub mod kafka;
 mod layout;
-#[cfg(test)]
-pub mod scripted;
 
 use std::time::Duration;
 
@@ -133,3 +131,6 @@ pub trait Reader: Send {
         each: &mut dyn FnMut(Arrival<'_>),
     ) -> Result<usize, LogError>;
 }
+
+#[cfg(test)]
+pub mod scripted;
