@@ -5,6 +5,8 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::broker::{Broker, Topic};
 use crate::client::Said;
 use crate::dice::Dice;
@@ -149,6 +151,33 @@ fn a_topic_made_anew_is_read_before_anybody_is_told_no() {
         server.restart();
     }
     wait_for(&server, "eve", "quiet", &Said::Yes);
+}
+
+/// Records without an id of their own are told apart by where they lie, and in a topic made anew
+/// others lie there.
+#[test]
+fn a_record_is_not_taken_for_one_of_the_topic_before() {
+    let (broker, mut dice) = (Broker::shared(), Dice::new(96));
+    let topic = broker.topic(1);
+    let cohort = "members:\n  all:\n    - { did: added to cart, within: 4s }\n";
+    let flag = "rules:\n  - { when: { cohort: active }, rollout: 100% }\n";
+    let setup = Setup::kafka(&topic.brokers, &topic.name).set("SLUICE_SKEW_MS", "0");
+    let setup = setup.define("cohorts/active.yaml", cohort).define("flags/active.yaml", flag);
+    let mut server = setup.start();
+    let add = json!({ "event": "added to cart", "distinct_id": "ann" });
+    let nothing = purchase("nobody", now_ms(), &mut dice).record(TOKEN);
+    for record in [&nothing, &add, &nothing] {
+        topic.put_json(0, "any", record);
+    }
+    wait_for(&server, "ann", "active", &Said::Yes);
+    server.stop();
+
+    let topic = broker.make_anew(&topic, 1);
+    topic.put_json(0, "any", &nothing);
+    server.restart();
+    wait_for(&server, "ann", "active", &Said::No);
+    topic.put_json(0, "any", &add);
+    wait_for(&server, "ann", "active", &Said::Yes);
 }
 
 /// A partition that is empty, and once was not, tells a fresh node nothing of before.

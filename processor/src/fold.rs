@@ -130,7 +130,10 @@ impl Fold {
                 Ok(Effect { outcome, clamped: time.clamped })
             };
         }
-        let entry = Entry::new(time.time_ms, event.id_hash(record.partition, record.offset));
+        let entry = Entry::new(
+            time.time_ms,
+            event.id_hash(record.partition, record.offset, record.timestamp_ms),
+        );
         self.key.set(project.id, &event.distinct_id);
         let hits = &self.hits;
         let mut changed = false;

@@ -127,15 +127,16 @@ impl<'a> Event<'a> {
         Ok(EventTime { time_ms, clamped: stated_ms > latest_ms })
     }
 
-    /// What stands for the event's id in windows: a stable hash of its uuid, or of where it
-    /// lies in the log.
-    pub fn id_hash(&self, partition: i32, offset: i64) -> u64 {
+    /// What stands for the event's id in windows: a stable hash of its uuid, or of where and
+    /// when the log has it: in a log that was made anew, another event lies there.
+    pub fn id_hash(&self, partition: i32, offset: i64, record_ms: i64) -> u64 {
         match &self.uuid {
             Some(uuid) => xxhash_rust::xxh3::xxh3_64(uuid.as_bytes()),
             None => {
-                let mut place = [0; 12];
+                let mut place = [0; 20];
                 place[..4].copy_from_slice(&partition.to_le_bytes());
-                place[4..].copy_from_slice(&offset.to_le_bytes());
+                place[4..12].copy_from_slice(&offset.to_le_bytes());
+                place[12..].copy_from_slice(&record_ms.to_le_bytes());
                 xxhash_rust::xxh3::xxh3_64(&place)
             }
         }

@@ -251,7 +251,7 @@ impl Append for Kept {
 impl Kept {
     fn fold(&self, state: &mut State, value: &[u8]) {
         let event = Event::parse(value).expect("capture writes what a reader takes");
-        let stamp = Entry::new(event.timestamp_ms.expect("a time"), event.id_hash(0, 0));
+        let stamp = Entry::new(event.timestamp_ms.expect("a time"), event.id_hash(0, 0, 0));
         let record = state.records.entry(event.distinct_id.clone().into_owned());
         let record = record.or_default();
         let named = self.project.gate.get(event.name.as_ref());
