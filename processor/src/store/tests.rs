@@ -190,7 +190,7 @@ fn people_who_change_while_nothing_is_read_are_in_the_next_checkpoint() {
     add(&store, "ann", 10);
     store.checkpoint(START_MS).expect("durable");
     let entry = Entry::new(START_MS + 20, 20);
-    let fold = |record: &mut Record| record.fold(MATCHER, K, entry) == Folded::Kept;
+    let fold = |record: &mut Record| record.fold(MATCHER, KEPT, entry.into()) == Folded::Kept;
     store.partition(0, 0, i64::MIN).hot.update(&PersonKey::new(PROJECT, "ann"), fold);
     assert_eq!(store.checkpoint(START_MS).expect("durable").people, 1);
     assert_eq!(store.checkpoint(START_MS).expect("durable").people, 0, "nothing is left to do");
