@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use schemas::ids::ProjectId;
-use schemas::lookup::{Facts, Lookup};
+use schemas::lookup::{Facts, Lookup, Position, Sought, has_reached};
 use schemas::record::Record;
 use schemas::unknown::Unknown;
+use tokio::sync::Semaphore;
 
 use crate::store::Store;
 use crate::worker::Following;
@@ -14,20 +16,32 @@ use crate::worker::Following;
 /// State that is so old is said to be stale, in milliseconds: a node that follows is
 /// a fraction of this behind.
 const STALE_AFTER_MS: i64 = 2_000;
+/// How many checks wait for the log at most: each is woken by every batch that is folded.
+const WAITING_MAX: usize = 1_024;
 
 /// This node's own state.
 pub struct Here {
-    /// What is known.
-    pub store: Arc<Store>,
-    /// How far that is.
-    pub following: Arc<Following>,
-    /// Set once every partition has been found.
-    pub found: Arc<AtomicBool>,
-    /// Conditions turn unknown when state is older than this, in milliseconds; never if absent.
-    pub unknown_after_ms: Option<i64>,
+    store: Arc<Store>,
+    following: Arc<Following>,
+    found: Arc<AtomicBool>,
+    unknown_after_ms: Option<i64>,
+    waiting: Semaphore,
 }
 
 impl Here {
+    /// What `store` knows, as far as `following` tells. `found` is set once every partition has
+    /// been found; conditions turn unknown when state is older than `unknown_after_ms`
+    /// milliseconds, never if absent.
+    pub fn new(
+        store: Arc<Store>,
+        following: Arc<Following>,
+        found: Arc<AtomicBool>,
+        unknown_after_ms: Option<i64>,
+    ) -> Self {
+        let waiting = Semaphore::new(WAITING_MAX);
+        Here { store, following, found, unknown_after_ms, waiting }
+    }
+
     fn caught_up(&self) -> bool {
         self.found.load(Ordering::Acquire)
             && self.store.partitions().iter().all(|partition| partition.caught_up())
@@ -51,7 +65,21 @@ impl Here {
 }
 
 impl Lookup for Here {
-    async fn lookup(&self, project: ProjectId, distinct_ids: &[&str], now_ms: i64) -> Facts {
+    async fn reach(&self, at_least: &Position, wait: Duration) {
+        let reached = |position: &Position| has_reached(position, at_least);
+        if at_least.is_empty() || wait.is_zero() || reached(&self.store.position()) {
+            return;
+        }
+        // Where too many wait already, the answer is given at once: unknown.
+        let Ok(_place) = self.waiting.try_acquire() else { return };
+        // The channel looks before it waits, so nothing is missed; what it publishes is folded.
+        // Whether the position was reached or time is over is for the lookup to see.
+        let mut positions = self.following.position.subscribe();
+        let _ = tokio::time::timeout(wait, positions.wait_for(reached)).await;
+    }
+
+    async fn lookup(&self, sought: Sought<'_>) -> Facts {
+        let Sought { project, distinct_ids, at_least, now_ms } = sought;
         // Position before people: the answer has at least what it says.
         let position = self.store.position();
         let coverage = self.store.coverages();
@@ -66,6 +94,8 @@ impl Lookup for Here {
             unknown = unknown.or(Some(Unknown::CatchingUp));
         } else if self.unknown_after_ms.is_some_and(|bound_ms| stale_ms > bound_ms) {
             unknown = unknown.or(Some(Unknown::Stale));
+        } else if !has_reached(&position, at_least) {
+            unknown = unknown.or(Some(Unknown::Behind));
         }
         let stale_ms = if stale_ms > STALE_AFTER_MS { stale_ms } else { 0 };
         Facts { record, coverage, unknown, position, stale_ms }
@@ -87,5 +117,114 @@ impl Lookup for Here {
                 partitions.len()
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use tokio::sync::watch;
+
+    use super::*;
+
+    const WAIT: Duration = Duration::from_secs(3_600);
+
+    /// A node that follows two partitions, and has read so much of each.
+    fn here(folder: &std::path::Path, read: [i64; 2]) -> Here {
+        let store = Arc::new(Store::open(folder, 1 << 20, "test").expect("a store"));
+        for (id, next) in (0..).zip(read) {
+            store.partition(id, next, i64::MIN).set_caught_up(true);
+        }
+        let (told, _) = watch::channel(store.position());
+        let following = Arc::new(Following::new(told, 0));
+        Here::new(store, following, Arc::new(AtomicBool::new(true)), None)
+    }
+
+    /// As the worker does it after a batch.
+    fn fold(here: &Here, partition: usize, next: i64) {
+        here.store.partitions()[partition].advance(next);
+        here.following.position.send_replace(here.store.position());
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.expect("a runtime").block_on(future)
+    }
+
+    fn is_done(future: std::pin::Pin<&mut impl Future<Output = ()>>) -> bool {
+        // A runtime would have one task poll so many only in several turns.
+        let future = pin!(tokio::task::unconstrained(future));
+        future.poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
+    }
+
+    async fn unknown(here: &Here, at_least: &Position) -> Option<Unknown> {
+        let sought = Sought { project: ProjectId(1), distinct_ids: &["ann"], at_least, now_ms: 0 };
+        here.lookup(sought).await.unknown
+    }
+
+    #[test]
+    fn every_partition_has_to_be_reached() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let here = here(folder.path(), [3, 0]);
+        block_on(async {
+            let at_least = Position::from([(0, 5), (1, 2)]);
+            let mut waiting = pin!(here.reach(&at_least, WAIT));
+            assert!(!is_done(waiting.as_mut()));
+            fold(&here, 1, 2);
+            assert!(!is_done(waiting.as_mut()), "the other is missing");
+            fold(&here, 0, 4);
+            assert!(!is_done(waiting.as_mut()), "one record is missing");
+            assert_eq!(unknown(&here, &at_least).await, Some(Unknown::Behind));
+            fold(&here, 0, 6);
+            assert!(is_done(waiting.as_mut()));
+            assert_eq!(unknown(&here, &at_least).await, None);
+        });
+    }
+
+    #[test]
+    fn what_is_reached_already_is_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let here = here(folder.path(), [3, 0]);
+        block_on(async {
+            for at_least in [Position::new(), Position::from([(0, 3)])] {
+                assert!(is_done(pin!(here.reach(&at_least, WAIT))));
+            }
+            let ahead = Position::from([(0, 4)]);
+            assert!(is_done(pin!(here.reach(&ahead, Duration::ZERO))), "nobody wants to wait");
+        });
+    }
+
+    /// A log that begins anew takes state back: what was reached before isn't there any more.
+    #[test]
+    fn what_was_reached_may_be_lost_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let here = here(folder.path(), [3, 0]);
+        block_on(async {
+            let at_least = Position::from([(0, 3)]);
+            here.reach(&at_least, WAIT).await;
+            assert_eq!(unknown(&here, &at_least).await, None);
+            fold(&here, 0, 1);
+            assert_eq!(unknown(&here, &at_least).await, Some(Unknown::Behind));
+        });
+    }
+
+    #[test]
+    fn so_many_wait_and_no_more() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let here = here(folder.path(), [0, 0]);
+        block_on(async {
+            let at_least = Position::from([(0, 1)]);
+            let wait = || Box::pin(here.reach(&at_least, WAIT));
+            let mut waiting: Vec<_> = (0..WAITING_MAX).map(|_| wait()).collect();
+            assert!(waiting.iter_mut().all(|one| !is_done(one.as_mut())));
+            assert!(is_done(wait().as_mut()), "one more is answered at once");
+            // Whoever gives up makes room.
+            waiting.pop();
+            assert!(!is_done(wait().as_mut()));
+            fold(&here, 0, 1);
+            assert!(waiting.iter_mut().all(|one| is_done(one.as_mut())));
+        });
     }
 }

@@ -67,12 +67,12 @@ impl<L: Log + Append> Node<L> {
         let following = Arc::new(Following::new(position, (clocks.now)()));
         let log = Arc::new(log);
         let found = Arc::new(AtomicBool::new(false));
-        let here = Here {
-            store: Arc::clone(&store),
-            following: Arc::clone(&following),
-            found: Arc::clone(&found),
-            unknown_after_ms: settings.unknown_after_ms,
-        };
+        let here = Here::new(
+            Arc::clone(&store),
+            Arc::clone(&following),
+            Arc::clone(&found),
+            settings.unknown_after_ms,
+        );
         let app = App {
             catalog: definitions.catalog(),
             lookup: Arc::new(here),

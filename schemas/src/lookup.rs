@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
@@ -28,6 +29,25 @@ pub type Coverages = FxHashMap<MatcherId, Coverage>;
 /// Partition to next offset: how far the state that answered had read.
 pub type Position = BTreeMap<i32, i64>;
 
+/// Whether state at `position` has everything before `at_least`.
+pub fn has_reached(position: &Position, at_least: &Position) -> bool {
+    let mut parts = at_least.iter();
+    parts.all(|(partition, next)| position.get(partition).is_some_and(|read| read >= next))
+}
+
+/// Whom a lookup is about, and how new the answer has to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Sought<'a> {
+    /// The project whose person it is.
+    pub project: ProjectId,
+    /// The ids that the person is known by.
+    pub distinct_ids: &'a [&'a str],
+    /// Nothing behavioural is known by state that hasn't reached this.
+    pub at_least: &'a Position,
+    /// The instant of the question, in epoch milliseconds.
+    pub now_ms: i64,
+}
+
 /// What is known of one person at one moment.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -46,13 +66,12 @@ pub struct Facts {
 
 /// Answers what is known of people: here, at a partition's owner, or at a standby.
 pub trait Lookup: Send + Sync + 'static {
-    /// What is known of the person behind these distinct ids at `now_ms`.
-    fn lookup(
-        &self,
-        project: ProjectId,
-        distinct_ids: &[&str],
-        now_ms: i64,
-    ) -> impl Future<Output = Facts> + Send;
+    /// Returns once state has reached `at_least`, or `wait` is over: what is looked up next
+    /// tells which. It comes first because `now` has to be read after it.
+    fn reach(&self, at_least: &Position, wait: Duration) -> impl Future<Output = ()> + Send;
+
+    /// What is known of the person.
+    fn lookup(&self, sought: Sought<'_>) -> impl Future<Output = Facts> + Send;
 
     /// Whether this node may take traffic, or the sentence that says why not.
     fn ready(&self, now_ms: i64) -> Result<(), String>;

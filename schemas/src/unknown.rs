@@ -13,6 +13,8 @@ pub enum Unknown {
     Overflow,
     /// The log has been out of reach for longer than the configured lag.
     Stale,
+    /// State hasn't read the log as far as the request asks for.
+    Behind,
     /// The store couldn't be read.
     Store,
 }
@@ -26,6 +28,7 @@ impl Unknown {
             Unknown::Coverage => "coverage_incomplete",
             Unknown::Overflow => "window_overflow",
             Unknown::Stale => "log_out_of_reach",
+            Unknown::Behind => "position_not_reached",
             Unknown::Store => "store_unreadable",
         }
     }
@@ -38,6 +41,7 @@ impl Unknown {
             Unknown::Coverage => "The log reaches less far back than a condition's window",
             Unknown::Overflow => "More events than are kept of a person could decide a condition",
             Unknown::Stale => "The log has been out of reach for too long",
+            Unknown::Behind => "The log was not read up to the position asked for in time",
             Unknown::Store => "The store could not be read",
         }
     }

@@ -10,13 +10,13 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use schemas::append::Append;
 use schemas::ids::cut_distinct_id;
-use schemas::lookup::{Facts, Lookup, Position};
+use schemas::lookup::{Facts, Lookup, Position, Sought};
 use schemas::record::Record;
 use serde_json::{Map, Value};
 
 use super::answer::{Answer, Shape, minimal};
 use super::body::{Query, decode, not_json};
-use super::position::tell_position;
+use super::position::{asked_position, asked_wait, tell_position};
 use super::refusal::Refusal;
 use crate::app::App;
 use crate::context::Context;
@@ -38,7 +38,7 @@ pub async fn flags<L: Lookup, A: Append>(
     body: Bytes,
 ) -> Response {
     match method {
-        Method::POST => match check(&app, &uri, &headers, &body).await {
+        Method::POST => match check(&app, &uri, &headers, body).await {
             Ok(response) => response,
             Err(refusal) => refusal.into_response(),
         },
@@ -52,19 +52,25 @@ async fn check<L: Lookup, A: Append>(
     app: &App<L, A>,
     uri: &Uri,
     headers: &HeaderMap,
-    body: &Bytes,
+    body: Bytes,
 ) -> Result<Response, Refusal> {
     let query = Query::parse(uri.query());
-    let text = decode(headers, &query, body, BODY_BYTES_MAX)?;
-    let asked: Map<String, Value> = serde_json::from_str(&text).map_err(|e| not_json(&e))?;
-    let token = text_of(&asked, &["token", "$token", "api_key"]).ok_or(Refusal::NoToken)?;
+    let (token, context) = read(app, &query, headers, &body)?;
+    // Whoever waits holds no more than that.
+    drop(body);
+    let at_least = asked_position(headers)?;
+    let wait = asked_wait(headers)?;
+    if !at_least.is_empty() && waits(app, &token, &context) {
+        app.lookup.reach(&at_least, wait).await;
+    }
+    // The answer is for now, not for when the request began to wait: definitions too.
     let catalog = app.catalog.load_full();
     let project = catalog.project(&token).ok_or(Refusal::UnknownToken)?;
-    let context = context(&asked)?;
     let now_ms = (app.clock)();
     let facts = if needs_facts(project, &context) {
-        let ids = [context.distinct_id.as_str()];
-        app.lookup.lookup(project.id, &ids, now_ms).await
+        let distinct_ids = &[context.distinct_id.as_str()];
+        let sought = Sought { project: project.id, distinct_ids, at_least: &at_least, now_ms };
+        app.lookup.lookup(sought).await
     } else {
         unasked()
     };
@@ -81,6 +87,28 @@ async fn check<L: Lookup, A: Append>(
     let mut response = with_json(StatusCode::OK, json);
     tell_facts(response.headers_mut(), &facts);
     Ok(response)
+}
+
+/// Whose flags are asked for, and by whom.
+fn read<L, A>(
+    app: &App<L, A>,
+    query: &Query,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<(String, Context), Refusal> {
+    let text = decode(headers, query, body, BODY_BYTES_MAX)?;
+    let asked: Map<String, Value> = serde_json::from_str(&text).map_err(|e| not_json(&e))?;
+    let token = text_of(&asked, &["token", "$token", "api_key"]).ok_or(Refusal::NoToken)?;
+    if app.catalog.load().project(&token).is_none() {
+        return Err(Refusal::UnknownToken);
+    }
+    Ok((token.into_owned(), context(&asked)?))
+}
+
+/// Whether the request has to wait for the position it asks for: flags that depend on nothing
+/// kept are answered at once.
+fn waits<L, A>(app: &App<L, A>, token: &str, context: &Context) -> bool {
+    app.catalog.load().project(token).is_some_and(|project| needs_facts(project, context))
 }
 
 /// The facts of a request whose flags depend on nothing that is kept.

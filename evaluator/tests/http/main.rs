@@ -5,5 +5,6 @@ mod captured;
 mod checks;
 mod decisions;
 mod operators;
+mod positions;
 mod refused;
 mod shop;

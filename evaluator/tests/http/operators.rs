@@ -47,12 +47,15 @@ fn browsers_may_ask_from_anywhere() {
         let preflight = Request::options(path)
             .header("origin", "https://shop.example")
             .header("access-control-request-method", "POST")
-            .header("access-control-request-headers", "content-type,x-mine");
+            .header(
+                "access-control-request-headers",
+                "content-type,sluice-position,sluice-wait-ms",
+            );
         let answer = shop.send(preflight.body(Body::empty()).expect("a request"));
         assert_eq!(answer.status, 200);
         let said = |name: &str| answer.header(&format!("access-control-allow-{name}"));
         assert_eq!(said("origin"), Some("https://shop.example"));
-        assert_eq!(said("headers"), Some("content-type,x-mine"));
+        assert_eq!(said("headers"), Some("content-type,sluice-position,sluice-wait-ms"));
         assert_eq!(said("credentials"), Some("true"));
         assert!(said("methods").is_some_and(|methods| methods.contains("POST")));
     }

@@ -19,8 +19,7 @@ use schemas::append::{Append, AppendError, Outgoing};
 use schemas::catalog::{Catalog, Project};
 use schemas::definitions::{Source, compile};
 use schemas::event::Event;
-use schemas::ids::ProjectId;
-use schemas::lookup::{Coverage, Coverages, Facts, Lookup, Position};
+use schemas::lookup::{Coverage, Coverages, Facts, Lookup, Position, Sought, has_reached};
 use schemas::properties::{Kind, Register};
 use schemas::record::Record;
 use schemas::unknown::Unknown;
@@ -32,6 +31,8 @@ use tower::ServiceExt;
 /// When every story begins.
 pub const NOON_MS: i64 = 1_700_000_000_000;
 pub const TOKEN: &str = "phc_shop";
+/// How long a shop that folds late takes for it.
+pub const FOLD_MS: i64 = 200;
 
 const COHORT: &str = r#"
 description: Three adds in five minutes and no purchase.
@@ -58,6 +59,11 @@ pub struct State {
     pub refuses: Option<AppendError>,
     pub appended: Vec<Outgoing>,
     pub lookups: usize,
+    /// Whether events are folded only once somebody has waited for them.
+    pub folds_late: bool,
+    /// Definitions that are saved while somebody waits.
+    pub saved: Option<Catalog>,
+    unfolded: Vec<Vec<u8>>,
 }
 
 /// One shop.
@@ -69,6 +75,8 @@ pub struct Shop {
 
 struct Kept {
     project: Arc<Project>,
+    catalog: Arc<ArcSwap<Catalog>>,
+    now_ms: Arc<AtomicI64>,
     state: Mutex<State>,
 }
 
@@ -93,6 +101,11 @@ impl Shop {
 
     /// A shop with these definitions.
     pub fn with(files: &[(&str, &str)]) -> Self {
+        Shop::serving(Shop::compiled(files))
+    }
+
+    /// What these definitions say.
+    pub fn compiled(files: &[(&str, &str)]) -> Catalog {
         let project = [("shop/project.yaml", "token: phc_shop\n")];
         let source = |(path, text): &(&str, &str)| Source {
             path: (*path).to_owned(),
@@ -100,8 +113,7 @@ impl Shop {
         };
         let sources: Vec<Source> = project.iter().chain(files).map(source).collect();
         let compiled = compile(&sources, &|_| None, &mut Default::default());
-        let catalog = compiled.expect("definitions in order").catalog;
-        Shop::serving(catalog)
+        compiled.expect("definitions in order").catalog
     }
 
     fn serving(catalog: Catalog) -> Self {
@@ -110,13 +122,16 @@ impl Shop {
             |matcher: &schemas::catalog::Matcher| (matcher.id, Coverage::Since(i64::MIN));
         let state =
             State { coverage: project.matchers.iter().map(complete).collect(), ..State::default() };
-        let kept = Arc::new(Kept { project, state: Mutex::new(state) });
         let now_ms = Arc::new(AtomicI64::new(NOON_MS));
         let clock = Arc::clone(&now_ms);
+        let state = Mutex::new(state);
+        let catalog = Arc::new(ArcSwap::from_pointee(catalog));
+        let served = Arc::clone(&catalog);
+        let kept = Arc::new(Kept { project, catalog, now_ms: Arc::clone(&now_ms), state });
         let mut registry = Registry::default();
         let metrics = Arc::new(Metrics::new(&mut registry));
         let router = router(App {
-            catalog: Arc::new(ArcSwap::from_pointee(catalog)),
+            catalog: served,
             lookup: Arc::clone(&kept),
             append: Arc::clone(&kept),
             clock: Arc::new(move || clock.load(Ordering::Relaxed)),
@@ -210,18 +225,36 @@ pub fn gzip(text: &[u8]) -> Vec<u8> {
 }
 
 impl Lookup for Kept {
-    async fn lookup(&self, _: ProjectId, distinct_ids: &[&str], _: i64) -> Facts {
+    async fn reach(&self, at_least: &Position, wait: Duration) {
+        let mut state = self.state.lock().expect("a lock");
+        if at_least.is_empty() || has_reached(&state.position(), at_least) {
+            return;
+        }
+        if let Some(saved) = state.saved.take() {
+            self.catalog.store(Arc::new(saved));
+        }
+        let waited_ms = FOLD_MS.min(wait.as_millis() as i64);
+        self.now_ms.fetch_add(waited_ms, Ordering::Relaxed);
+        if waited_ms == FOLD_MS {
+            let folded = std::mem::take(&mut state.unfolded);
+            folded.iter().for_each(|value| self.fold(&mut state, value));
+        }
+    }
+
+    async fn lookup(&self, sought: Sought<'_>) -> Facts {
         let mut state = self.state.lock().expect("a lock");
         state.lookups += 1;
+        let position = state.position();
+        let behind = !has_reached(&position, sought.at_least);
         let mut record = Record::default();
-        for held in distinct_ids.iter().filter_map(|id| state.records.get(*id)) {
+        for held in sought.distinct_ids.iter().filter_map(|id| state.records.get(*id)) {
             record.merge(held, |_| Some(schemas::window::Kept::newest(16, FOREVER_MS)));
         }
         Facts {
             record,
             coverage: Arc::new(state.coverage.clone()),
-            unknown: state.unknown,
-            position: Position::from([(0, state.appended.len() as i64), (2, 7)]),
+            unknown: state.unknown.or(behind.then_some(Unknown::Behind)),
+            position,
             stale_ms: state.stale_ms,
         }
     }
@@ -241,10 +274,20 @@ impl Append for Kept {
             return Err(error.clone());
         }
         for record in records {
-            self.fold(&mut state, &record.value);
+            if state.folds_late {
+                state.unfolded.push(record.value.clone());
+            } else {
+                self.fold(&mut state, &record.value);
+            }
             state.appended.push(record);
         }
         Ok(Position::from([(0, state.appended.len() as i64)]))
+    }
+}
+
+impl State {
+    fn position(&self) -> Position {
+        Position::from([(0, (self.appended.len() - self.unfolded.len()) as i64), (2, 7)])
     }
 }
 
