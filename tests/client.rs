@@ -40,6 +40,8 @@ pub struct Flags {
     pub evaluated_at_ms: i64,
     /// Whether the answer was marked as given without the log.
     pub stale: bool,
+    /// How far the state that answered had read.
+    pub position: Option<String>,
     pub body: Value,
 }
 
@@ -62,8 +64,20 @@ impl Client {
     /// # Errors
     /// Nobody answered.
     pub fn try_post(&self, path: &str, body: &[u8]) -> Result<Answer, ureq::Error> {
+        self.try_post_with(path, &[], body)
+    }
+
+    fn try_post_with(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, ureq::Error> {
         let request = self.agent.post(format!("{}{path}", self.base));
-        answer(request.header("content-type", "application/json").send(body)?)
+        let request = request.header("content-type", "application/json");
+        let named = headers.iter();
+        let request = named.fold(request, |request, (name, value)| request.header(*name, *value));
+        answer(request.send(body)?)
     }
 
     /// # Errors
@@ -86,6 +100,13 @@ impl Client {
     pub fn capture(&self, events: &[Event]) {
         let answer = self.offer(events);
         assert_eq!(answer.status, 200, "a batch was not taken: {}", answer.body);
+    }
+
+    /// The same, and returns the position from which on state has them.
+    pub fn capture_at(&self, events: &[Event]) -> String {
+        let answer = self.offer(events);
+        assert_eq!(answer.status, 200, "a batch was not taken: {}", answer.body);
+        answer.position().expect("a position")
     }
 
     /// The body of a capture request.
@@ -111,6 +132,15 @@ impl Client {
         Flags::read(answer)
     }
 
+    /// Asks for flags that are answered from this position on, waiting for it at most so long.
+    pub fn flags_from(&self, distinct_id: &str, position: &str, wait_ms: u64) -> Flags {
+        let body = json!({ "token": self.token, "distinct_id": distinct_id }).to_string();
+        let wait_ms = wait_ms.to_string();
+        let headers = [("sluice-position", position), ("sluice-wait-ms", &wait_ms)];
+        let answer = self.try_post_with("/flags/?v=2", &headers, body.as_bytes());
+        Flags::read(answer.unwrap_or_else(|error| panic!("no answer about {position}: {error}")))
+    }
+
     /// The sum over a metric's lines that contain all of `labels`; 0 where there are none.
     pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         let text = self.try_get("/metrics").expect("the metrics are served").body;
@@ -131,6 +161,7 @@ impl Flags {
         Flags {
             evaluated_at_ms: evaluated_at_ms.expect("evaluatedAt is epoch milliseconds"),
             stale: answer.headers.contains_key("sluice-stale"),
+            position: answer.position(),
             body,
         }
     }
@@ -156,6 +187,10 @@ impl Flags {
 }
 
 impl Answer {
+    pub fn position(&self) -> Option<String> {
+        Some(self.headers.get("sluice-position")?.to_str().expect("plain text").to_owned())
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body)
             .unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.body))

@@ -2,8 +2,8 @@
 //!
 //! - [`harness`] runs the real binary, [`broker`] a real Kafka; [`oracle`] knows the right answer.
 //! - [`windows`] and [`registers`] are laws; [`tidy`] and [`conformance`] check what is written.
-//! - [`scenarios`], [`edits`], [`hostile`], [`kafka`], [`losses`], [`outages`], [`disk`] and
-//!   [`sdk`] are stories; [`replay`] kills the binary, again and again.
+//! - [`scenarios`], [`edits`], [`hostile`], [`kafka`], [`losses`], [`outages`], [`disk`],
+//!   [`positions`] and [`sdk`] are stories; [`replay`] kills the binary, again and again.
 #![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
 
 mod broker;
@@ -19,6 +19,7 @@ mod kafka;
 mod losses;
 mod oracle;
 mod outages;
+mod positions;
 mod registers;
 mod replay;
 mod rule;

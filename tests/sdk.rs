@@ -3,7 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::harness::{Setup, eventually};
+use crate::broker::Broker;
+use crate::harness::{Server, Setup, eventually};
 use crate::shop::TOKEN;
 use crate::tools;
 
@@ -14,19 +15,30 @@ const TOUR_WITHIN: Duration = Duration::from_secs(120);
 fn posthog_python_captures_and_asks() {
     let mut python = Command::new(tools::sdk_python());
     python.arg(tools::repository().join("tests/sdk/python_tour.py"));
-    tour(python);
+    tour(&Setup::embedded().start(), python);
 }
 
 #[test]
 fn posthog_node_captures_and_asks() {
-    let mut node = Command::new(tools::sdk_node());
-    node.arg(tools::repository().join("tests/sdk/node_tour.mjs"))
-        .env("SDK_NODE_MODULES", tools::sdk_node_modules());
-    tour(node);
+    tour(&Setup::embedded().start(), node("tests/sdk/node_tour.mjs"));
 }
 
-fn tour(mut script: Command) {
-    let server = Setup::embedded().start();
+/// With a topic, since an event captured into Sluice's own log is seen in any case.
+#[test]
+fn posthog_node_reads_what_it_wrote() {
+    let broker = Broker::shared();
+    let topic = broker.topic(4);
+    let server = Setup::kafka(&topic.brokers, &topic.name).start();
+    tour(&server, node("tests/sdk/node_position.mjs"));
+}
+
+fn node(script: &str) -> Command {
+    let mut node = Command::new(tools::sdk_node());
+    node.arg(tools::repository().join(script)).env("SDK_NODE_MODULES", tools::sdk_node_modules());
+    node
+}
+
+fn tour(server: &Server, mut script: Command) {
     let output = tempfile::NamedTempFile::new().expect("a temporary file");
     let handle = || output.reopen().expect("a second handle");
     script.args([server.client.base(), TOKEN]).stdout(handle()).stderr(handle());

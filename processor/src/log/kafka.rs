@@ -25,6 +25,8 @@ use super::{Arrival, Bounds, Log, LogError, LogRecord, Reader};
 const ASK_WAIT: Duration = Duration::from_secs(5);
 /// How long a produced record may take to be confirmed: the sender's 503 comes then.
 const PRODUCE_WAIT: Duration = Duration::from_secs(5);
+/// Told where a record has no offset: whoever sent it couldn't ask for state that has it.
+const UNPLACED: &str = "the brokers did not tell where they are, as they never do with acks=0";
 
 /// What librdkafka says by itself. While brokers are away it repeats itself many times a second;
 /// the follower says once that the log doesn't answer.
@@ -229,6 +231,9 @@ impl Append for Kafka {
                 let gone = |_| AppendError::Unavailable("the node is stopping".to_owned());
                 let delivery = confirmation.await.map_err(gone)?;
                 let delivery = delivery.map_err(|(error, _)| refusal(&error, record))?;
+                if delivery.offset < 0 {
+                    return Err(AppendError::Unavailable(UNPLACED.to_owned()));
+                }
                 let next = position.entry(delivery.partition).or_insert(0);
                 *next = delivery.offset.saturating_add(1).max(*next);
             }
