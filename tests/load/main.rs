@@ -14,6 +14,7 @@ mod flags;
 #[allow(dead_code, reason = "the tests use more of it")]
 mod oracle;
 mod people;
+mod positions;
 mod process;
 #[path = "../rule.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
@@ -56,6 +57,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Asks for flags at a steady rate while events arrive.
     Flags(flags::Arguments),
+    /// Captures and asks with the position, many times, and counts answers that are old.
+    Positions(positions::Arguments),
     /// Makes many people active, then reads the node's peak memory.
     People(people::Arguments),
     /// Waits until a node is ready and right, and says how long that took.
@@ -69,6 +72,7 @@ fn main() -> Outcome {
         Command::KafkaWait(arguments) => wait::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Flags(arguments) => flags::run(&arguments),
+        Command::Positions(arguments) => positions::run(&arguments),
         Command::People(arguments) => people::run(&arguments),
         Command::Ready(arguments) => people::ready(&arguments),
     }

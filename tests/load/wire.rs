@@ -14,15 +14,22 @@ pub struct Connection {
     received: Vec<u8>,
 }
 
-/// A status and a body.
+/// A status, a head in lower case, and a body.
 pub struct Reply<'a> {
     pub status: u16,
+    head: String,
     pub body: &'a [u8],
 }
 
 impl Reply<'_> {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(self.body).into_owned()
+    }
+
+    /// A header's value; its name is told in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(':'));
+        lines.filter(|(found, _)| *found == name).map(|(_, value)| value.trim()).next()
     }
 }
 
@@ -43,21 +50,35 @@ impl Connection {
     /// # Errors
     /// The connection broke, or what came back is not understood.
     pub fn get(&mut self, path: &str) -> io::Result<Reply<'_>> {
-        self.exchange("GET", path, b"")
+        self.exchange("GET", path, "", b"")
     }
 
     /// # Errors
     /// The connection broke, or what came back is not understood.
     pub fn post(&mut self, path: &str, body: &[u8]) -> io::Result<Reply<'_>> {
-        self.exchange("POST", path, body)
+        self.exchange("POST", path, "", body)
     }
 
-    fn exchange(&mut self, method: &str, path: &str, body: &[u8]) -> io::Result<Reply<'_>> {
+    /// With more headers: whole lines, each with its end.
+    ///
+    /// # Errors
+    /// The connection broke, or what came back is not understood.
+    pub fn post_with(&mut self, path: &str, more: &str, body: &[u8]) -> io::Result<Reply<'_>> {
+        self.exchange("POST", path, more, body)
+    }
+
+    fn exchange(
+        &mut self,
+        method: &str,
+        path: &str,
+        more: &str,
+        body: &[u8],
+    ) -> io::Result<Reply<'_>> {
         self.request.clear();
         write!(
             self.request,
             "{method} {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n",
+             content-length: {}\r\n{more}\r\n",
             self.host,
             body.len()
         )?;
@@ -83,7 +104,7 @@ impl Connection {
         while self.received.len() < head_end + length {
             self.read_more()?;
         }
-        Ok(Reply { status, body: &self.received[head_end..] })
+        Ok(Reply { status, head, body: &self.received[head_end..] })
     }
 
     fn read_more(&mut self) -> io::Result<()> {
