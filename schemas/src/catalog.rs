@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::cohort::Cohort;
@@ -19,19 +19,29 @@ use crate::window::{Kept, Value};
 pub struct Catalog {
     projects: Vec<Arc<Project>>,
     by_token: FxHashMap<String, usize>,
+    by_team: FxHashMap<i64, usize>,
 }
 
 impl Catalog {
-    /// A catalog of these projects, whose tokens differ.
+    /// A catalog of these projects, whose tokens and teams differ.
     pub fn new(projects: Vec<Project>) -> Self {
-        let by_token =
-            projects.iter().enumerate().map(|(at, project)| (project.token.clone(), at)).collect();
-        Catalog { projects: projects.into_iter().map(Arc::new).collect(), by_token }
+        let mut catalog = Catalog::default();
+        for (at, project) in projects.into_iter().enumerate() {
+            catalog.by_token.insert(project.token.clone(), at);
+            catalog.by_team.extend(project.team_id.map(|team_id| (team_id, at)));
+            catalog.projects.push(Arc::new(project));
+        }
+        catalog
     }
 
     /// The project that this token opens.
     pub fn project(&self, token: &str) -> Option<&Arc<Project>> {
         self.by_token.get(token).map(|at| &self.projects[*at])
+    }
+
+    /// The project that has this number at PostHog.
+    pub fn project_of_team(&self, team_id: i64) -> Option<&Arc<Project>> {
+        self.by_team.get(&team_id).map(|at| &self.projects[*at])
     }
 
     /// The project that a record without a token belongs to: the only one.
@@ -63,6 +73,8 @@ pub struct Project {
     pub name: String,
     /// What SDKs call the project key.
     pub token: String,
+    /// Its number at PostHog, which records of PostHog's pipeline bear.
+    pub team_id: Option<i64>,
     /// What opens its private routes.
     pub secrets: Vec<String>,
     /// What days and naive times mean.
@@ -79,10 +91,19 @@ pub struct Project {
     pub gate: FxHashMap<String, Vec<usize>>,
     /// Indexes of matchers of any event.
     pub of_any_event: Vec<usize>,
+    /// The person properties that its conditions ask for.
+    pub person_keys: FxHashSet<String>,
     /// PostHog's group types by index.
     pub group_types: BTreeMap<String, String>,
     /// Flags and cohorts that are decided by earlier definitions for now.
     pub standing: Standing,
+}
+
+impl Project {
+    /// Whether some matcher may accept an event of this name.
+    pub fn watches(&self, event_name: &str) -> bool {
+        !self.of_any_event.is_empty() || self.gate.contains_key(event_name)
+    }
 }
 
 /// Which matchers an event of a name may hit: indexes into a project's matchers by name, and

@@ -20,8 +20,8 @@ pub struct Standing {
 
 impl Catalog {
     /// This catalog, in which whatever needs a matcher that isn't ready is decided as `before`
-    /// where that was ready. It still feeds every matcher of `before`: for what stands, and for
-    /// requests that are being answered by `before`.
+    /// where that was ready. It still feeds every matcher and person property of `before`: for what
+    /// stands, and for requests that are being answered by `before`.
     pub fn standing_on(&self, before: &Catalog, is_ready: impl Fn(MatcherId) -> bool) -> Catalog {
         let projects = self.projects().iter().map(|project| {
             let same = before.projects().iter().find(|other| other.id == project.id);
@@ -69,6 +69,7 @@ impl Project {
                 self.matchers.push(matcher.clone());
             }
         }
+        self.person_keys.extend(before.person_keys.iter().cloned());
         (self.gate, self.of_any_event) = gate_of(&self.matchers);
         self.standing = standing;
         self

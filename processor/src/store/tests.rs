@@ -26,6 +26,7 @@ fn catalog() -> Catalog {
         id: PROJECT,
         name: "shop".to_owned(),
         token: "shop".to_owned(),
+        team_id: None,
         secrets: Vec::new(),
         time_zone: jiff::tz::TimeZone::UTC,
         property_matching: PropertyMatching::V2,
@@ -34,6 +35,7 @@ fn catalog() -> Catalog {
         matchers: vec![matcher],
         gate: [("added to cart".to_owned(), vec![0])].into_iter().collect(),
         of_any_event: Vec::new(),
+        person_keys: Default::default(),
         group_types: Default::default(),
         standing: Default::default(),
     }])

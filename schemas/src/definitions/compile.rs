@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashSet;
+
 use super::draft::{Draft, FlagDraft, MatcherDraft, ProjectDraft};
 use super::problem::{Problem, Problems};
 use super::references::{cycles, missing_cohorts, order, rules_of};
@@ -55,9 +57,7 @@ fn matchers(
     registry: &mut Registry,
 ) -> (Vec<Matcher>, BTreeMap<String, Watched>) {
     let mut needed: BTreeMap<String, (&MatcherDraft, Kept)> = BTreeMap::new();
-    let rules = draft.flags.values().flat_map(rules_of).map(|rule| &rule.when);
-    let conditions = draft.cohorts.values().map(|cohort| &cohort.members).chain(rules);
-    for condition in conditions {
+    for condition in conditions(draft) {
         condition.walk(&mut |inner| {
             let Draft::Behaviour(behaviour) = inner else { return };
             for matcher in behaviour.matchers() {
@@ -83,6 +83,28 @@ fn matchers(
         numbers.insert(canonical, watched);
     }
     (matchers, numbers)
+}
+
+/// The conditions of all cohorts and rules.
+fn conditions(draft: &ProjectDraft) -> impl Iterator<Item = &Draft> {
+    let rules = draft.flags.values().flat_map(rules_of).map(|rule| &rule.when);
+    draft.cohorts.values().map(|cohort| &cohort.members).chain(rules)
+}
+
+/// Every person property that some condition asks the store for; a request always has its own
+/// `distinct_id`.
+fn person_keys(draft: &ProjectDraft) -> FxHashSet<String> {
+    let mut keys = FxHashSet::default();
+    for condition in conditions(draft) {
+        condition.walk(&mut |inner| {
+            if let Draft::Person(filter) = inner
+                && filter.key != "distinct_id"
+            {
+                keys.insert(filter.key.clone());
+            }
+        });
+    }
+    keys
 }
 
 /// Turns drafts of conditions into conditions.
@@ -146,6 +168,7 @@ fn assemble(
     resolver: &Resolver,
 ) -> Project {
     let (gate, of_any_event) = gate_of(&matchers);
+    let person_keys = person_keys(&draft);
     let cohorts = order.iter().map(|key| {
         let cohort = &draft.cohorts[key];
         Cohort {
@@ -159,6 +182,7 @@ fn assemble(
         id,
         name: draft.name,
         token: draft.token,
+        team_id: draft.team_id.map(|(team_id, _)| team_id),
         secrets: draft.secrets,
         time_zone: draft.time_zone,
         property_matching: draft.matching,
@@ -167,6 +191,7 @@ fn assemble(
         matchers,
         gate,
         of_any_event,
+        person_keys,
         group_types: draft.group_types,
         standing: Standing::default(),
     }

@@ -23,6 +23,8 @@ pub(super) struct ProjectDraft {
     pub token: String,
     /// Where the token stands: file and place.
     pub token_at: (String, Place),
+    /// The number at PostHog, and where it stands in the same file.
+    pub team_id: Option<(i64, Place)>,
     pub secrets: Vec<String>,
     pub time_zone: jiff::tz::TimeZone,
     pub matching: PropertyMatching,

@@ -73,6 +73,7 @@ pub fn compile(
         warnings.extend(folder.warnings);
     }
     found.extend(shared_tokens(&drafts));
+    found.extend(shared_teams(&drafts));
     let mut numbered = registry.clone();
     let mut projects: Vec<Project> = Vec::new();
     for draft in drafts {
@@ -197,6 +198,7 @@ impl<'a> Folder<'a> {
             name: self.name.to_owned(),
             token: file.token,
             token_at: (path, file.token_place),
+            team_id: file.team_id,
             secrets: file.secrets,
             time_zone: file.time_zone,
             matching,
@@ -253,6 +255,22 @@ fn shared_tokens(drafts: &[ProjectDraft]) -> Vec<Problem> {
             let mut problems = Problems::of(file);
             let message = format!("project `{owner}` has the same token");
             problems.add(*place, message, "give each project a token of its own");
+            found.extend(problems.into_found());
+        }
+    }
+    found
+}
+
+/// Neither can two projects with one number at PostHog.
+fn shared_teams(drafts: &[ProjectDraft]) -> Vec<Problem> {
+    let mut owners: BTreeMap<i64, &str> = BTreeMap::new();
+    let mut found = Vec::new();
+    for draft in drafts {
+        let Some((team_id, place)) = draft.team_id else { continue };
+        if let Some(owner) = owners.insert(team_id, &draft.name) {
+            let mut problems = Problems::of(&draft.token_at.0);
+            let message = format!("project `{owner}` has the same `team_id`");
+            problems.add(place, message, "give each project the `team_id` it has at PostHog");
             found.extend(problems.into_found());
         }
     }

@@ -194,3 +194,35 @@ fn properties_are_asked_in_plain_words() {
     check_property("{ set: true }", json!([null, ""]), json!([gone]));
     check_property("{ set: false }", json!([gone]), json!([null, ""]));
 }
+
+#[test]
+fn a_project_is_found_by_its_token_and_by_its_team() {
+    let sources = [
+        source("bar/project.yaml", "token: phc_bar\nteam_id: 7\n"),
+        source("shop/project.yaml", "token: phc_shop\nteam_id: 2\n"),
+        source("zoo/project.yaml", "token: phc_zoo\n"),
+    ];
+    let catalog =
+        compile_all(&sources, &mut Registry::default()).expect("good definitions").catalog;
+    let of_team = |team_id| catalog.project_of_team(team_id).map(|project| project.name.as_str());
+    assert_eq!([2, 7, 3].map(of_team), [Some("shop"), Some("bar"), None]);
+    assert_eq!(catalog.project("phc_zoo").map(|project| project.team_id), Some(None));
+}
+
+/// What a pipeline knows of a person is looked at only for these.
+#[test]
+fn a_project_knows_which_person_properties_are_asked_for() {
+    let compiled = shop(&[
+        (
+            "cohorts/a.yaml",
+            "members: { not: { any: [ { person: { plan: pro, team: { set: true } } } ] } }",
+        ),
+        ("flags/b.yaml", "rules: [ { when: { person: { distinct_id: ann, city: Berlin } } } ]"),
+        ("cohorts/c.yaml", "members: { did: buy, within: 1m, where: { price: 5 } }"),
+    ]);
+    let compiled = compiled.expect("good definitions");
+    let mut keys: Vec<&str> =
+        the_project(&compiled).person_keys.iter().map(String::as_str).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["city", "plan", "team"]);
+}

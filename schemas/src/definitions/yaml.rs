@@ -15,6 +15,7 @@ use crate::flag::{Flag, Variant};
 pub(super) struct ProjectFile {
     pub token: String,
     pub token_place: Place,
+    pub team_id: Option<(i64, Place)>,
     pub secrets: Vec<String>,
     pub time_zone: jiff::tz::TimeZone,
 }
@@ -26,15 +27,33 @@ pub(super) fn project(
     problems: &mut Problems<'_>,
 ) -> Option<ProjectFile> {
     let node = node::parse(text, problems)?;
-    let known = ["token", "secrets", "time_zone"];
+    let known = ["token", "team_id", "secrets", "time_zone"];
     let fields = node.fields("a project", &known, problems)?;
     let token = fields.need("token", "a project", "token: phc_...", problems);
     let token = token.and_then(|node| Some((node.text("`token`", problems)?, node.place)));
+    let team_id = team_id(&fields, problems);
     let secrets = secrets(&fields, environment, problems);
     let time_zone = time_zone(&fields, problems);
     let (token, token_place) = token?;
-    let (secrets, time_zone) = (secrets?, time_zone?);
-    Some(ProjectFile { token: token.to_owned(), token_place, secrets, time_zone })
+    let (team_id, secrets, time_zone) = (team_id?, secrets?, time_zone?);
+    Some(ProjectFile { token: token.to_owned(), token_place, team_id, secrets, time_zone })
+}
+
+/// The number and its place, if there is one; none and a problem if it isn't a number.
+fn team_id(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Option<(i64, Place)>> {
+    let Some(node) = fields.get("team_id") else {
+        return Some(None);
+    };
+    let number = match &node.value {
+        Yaml::Number(number) => number.as_i64().filter(|number| *number > 0),
+        _ => None,
+    };
+    if number.is_none() {
+        let message = format!("`team_id` should be a whole number and is `{}`", node.to_json());
+        let fix = "write the number that PostHog shows as the project's id, such as `team_id: 2`";
+        problems.add(node.place, message, fix);
+    }
+    number.map(|number| Some((number, node.place)))
 }
 
 fn secrets(

@@ -271,6 +271,11 @@ fn a_project_has_a_token_of_its_own() {
             "1:8: `token` should be a text and is a number (fix: put it in quotes: \"5\")",
         ),
         (
+            "token: x\nteam_id: phc_x",
+            "2:10: `team_id` should be a whole number and is `\"phc_x\"` (fix: write the number \
+             that PostHog shows as the project's id, such as `team_id: 2`)",
+        ),
+        (
             "token: x\ntime_zone: Berlin",
             "2:12: `Berlin` isn't a time zone \
              (fix: write a name such as `Europe/Berlin` or `UTC`)",
@@ -287,6 +292,15 @@ fn a_project_has_a_token_of_its_own() {
         &[("a/project.yaml", "token: x"), ("b/project.yaml", "token: x")],
         &["b/project.yaml:1:8: project `a` has the same token \
            (fix: give each project a token of its own)"],
+    );
+    check_files(
+        &[
+            ("a/project.yaml", "token: x\nteam_id: 2"),
+            ("b/project.yaml", "team_id: 2\ntoken: y"),
+            ("c/project.yaml", "team_id: 3\ntoken: z"),
+        ],
+        &["b/project.yaml:1:10: project `a` has the same `team_id` \
+           (fix: give each project the `team_id` it has at PostHog)"],
     );
     check_files(
         &[("a/flags/x.yaml", "rules: []")],
