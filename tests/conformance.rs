@@ -66,6 +66,29 @@ fn the_schema_refuses_what_is_no_event() {
     }
 }
 
+/// PostHog's sample is what the reader's own test reads.
+#[test]
+fn the_schema_of_posthogs_records_accepts_them_and_no_others() {
+    let schema = schema_of("clickhouse");
+    let sample = tools::repository().join("schemas/src/event/clickhouse/pageview.json");
+    let sample = std::fs::read_to_string(sample).expect("a record");
+    let sample: Value = serde_json::from_str(&sample).expect("JSON");
+    assert_eq!(complaints(&schema, &sample), Vec::<String>::new());
+    for (field, value) in [
+        ("properties", json!({})),
+        ("team_id", json!("2")),
+        ("event", json!(null)),
+        ("distinct_id", json!([])),
+        ("person_id", json!(7)),
+        ("person_properties", json!({})),
+        ("person_mode", json!("half")),
+    ] {
+        let mut other = sample.clone();
+        other[field] = value;
+        assert!(!schema.is_valid(&other), "accepted: {field} = {}", other[field]);
+    }
+}
+
 #[test]
 fn captured_events_are_written_as_the_schema_says() {
     let broker = Broker::shared();

@@ -5,23 +5,27 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
-use schemas::catalog::Catalog;
-use schemas::event::{Event, Skip};
+use schemas::catalog::{Catalog, Project};
+use schemas::event::{Event, Format, Skip};
 use schemas::ids::MatcherId;
+use schemas::properties::Register;
 use schemas::record::Record;
 use schemas::window::{Entry, Folded, Hit, Kept, Value};
 
 use crate::hits::hits;
 use crate::log::LogRecord;
 use crate::store::{Partition, PersonKey};
-use crate::writes::{may_write, writes};
+use crate::writes::{may_write, told, write_of, writes};
 
 /// How records are read.
 #[derive(Clone, Debug)]
 pub struct Reading {
+    /// The shape of records.
+    pub format: Format,
     /// How an event's own time is bounded by the log's.
     pub bounds: Bounds,
-    /// The token of records that have none; where there is none, the only project is meant.
+    /// The token of records that have neither token nor team; where there is none, the only
+    /// project is meant.
     pub token: Option<String>,
 }
 
@@ -101,17 +105,21 @@ impl Fold {
     }
 
     fn try_fold(&mut self, partition: &Partition, record: LogRecord<'_>) -> Result<Effect, Skip> {
-        let event = Event::parse(record.value.ok_or(Skip::Tombstone)?)?;
-        let project = match event.token.as_deref().or(self.reading.token.as_deref()) {
-            Some(token) => self.catalog.project(token),
-            None => self.catalog.only_project(),
-        };
-        let project = project.ok_or(Skip::UnknownToken)?;
+        let event = self.reading.format.parse(record.value.ok_or(Skip::Tombstone)?)?;
+        let project = project_of(&self.catalog, &self.reading, &event)?;
+        let may_write = may_write(&event);
+        // What nobody asks for isn't opened.
+        let properties = event.properties.filter(|_| may_write || project.watches(&event.name));
+        let properties = properties.map(|object| object.open()).transpose()?;
+        let person = event.person_properties.filter(|_| !project.person_keys.is_empty());
+        let person = person.map(|object| object.open()).transpose()?;
+        let told = person.as_deref().map(|person| told(person, &project.person_keys));
+        let told = told.unwrap_or_default();
         let time = event.time_ms(record.timestamp_ms, self.reading.bounds.skew_ms)?;
         self.hits.clear();
         let oldest_ms = record.timestamp_ms - self.reading.bounds.lateness_ms;
         let mut late = false;
-        hits(project, &event, |matcher, value| {
+        hits(project, &event.name, properties.as_deref(), |matcher, value| {
             if self.only.as_ref().is_some_and(|only| !only.contains(&matcher.id)) {
                 return;
             }
@@ -121,8 +129,7 @@ impl Fold {
                 late = true;
             }
         });
-        let may_write = may_write(&event);
-        if self.hits.is_empty() && !may_write {
+        if self.hits.is_empty() && !may_write && told.is_empty() {
             let outcome = Outcome::Unwatched;
             return if late {
                 Err(Skip::Late)
@@ -139,14 +146,30 @@ impl Fold {
         let mut changed = false;
         partition.hot.update(&self.key, |record| {
             changed = change(record, hits, entry);
-            if may_write {
-                writes(&event, entry, |register| changed |= record.write(&register));
+            let mut write = |register: Register<'_>| changed |= record.write(&register);
+            if let Some(properties) = properties.as_deref().filter(|_| may_write) {
+                writes(properties, entry, &mut write);
             }
+            told.iter().for_each(|told| write(write_of(told, entry)));
             changed
         });
         let outcome = if changed { Outcome::Folded } else { Outcome::Known };
         Ok(Effect { outcome, clamped: time.clamped })
     }
+}
+
+/// Whose event it is.
+fn project_of<'c>(
+    catalog: &'c Catalog,
+    reading: &Reading,
+    event: &Event<'_>,
+) -> Result<&'c Project, Skip> {
+    let project = match (event.team_id, event.token.as_deref().or(reading.token.as_deref())) {
+        (Some(team_id), _) => catalog.project_of_team(team_id).ok_or(Skip::UnknownTeam),
+        (None, Some(token)) => catalog.project(token).ok_or(Skip::UnknownToken),
+        (None, None) => catalog.only_project().ok_or(Skip::UnknownToken),
+    };
+    project.map(Arc::as_ref)
 }
 
 fn change(record: &mut Record, hits: &[(MatcherId, Kept, Value)], entry: Entry) -> bool {

@@ -4,25 +4,29 @@ use std::borrow::Cow;
 use std::fmt;
 
 use schemas::catalog::{Matcher, Project};
-use schemas::event::Event;
 use schemas::window::Value;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value as Json;
 
-/// Calls `hit` with every matcher of the project that accepts the event, and with what it takes
-/// from it.
-pub fn hits<'p>(project: &'p Project, event: &Event<'_>, mut hit: impl FnMut(&'p Matcher, Value)) {
-    let named = project.gate.get(event.name.as_ref()).map_or(&[][..], Vec::as_slice);
+/// Calls `hit` with every matcher of the project that accepts an event of this name and these
+/// properties, a JSON object, and with what it takes from it.
+pub fn hits<'p>(
+    project: &'p Project,
+    name: &str,
+    properties: Option<&str>,
+    mut hit: impl FnMut(&'p Matcher, Value),
+) {
+    let named = project.gate.get(name).map_or(&[][..], Vec::as_slice);
     let asked = || named.iter().chain(&project.of_any_event).map(|at| &project.matchers[*at]);
-    let mut properties: Option<Picked<'p>> = None;
+    let mut picked: Option<Picked<'p>> = None;
     for matcher in asked() {
         if matcher.filters.is_empty() && matcher.take.property().is_none() {
             hit(matcher, Value::NONE);
             continue;
         }
-        let properties = properties.get_or_insert_with(|| pick(asked(), event));
-        if matcher.filters.iter().all(|filter| filter.matches(properties.value(&filter.key))) {
-            let property = matcher.take.property().and_then(|key| properties.value(key));
+        let picked = picked.get_or_insert_with(|| pick(asked(), properties));
+        if matcher.filters.iter().all(|filter| filter.matches(picked.value(&filter.key))) {
+            let property = matcher.take.property().and_then(|key| picked.value(key));
             if let Some(value) = matcher.take.of(property) {
                 hit(matcher, value);
             }
@@ -40,16 +44,16 @@ impl Picked<'_> {
     }
 }
 
-fn pick<'p>(matchers: impl Iterator<Item = &'p Matcher>, event: &Event<'_>) -> Picked<'p> {
-    let Some(properties) = event.properties else {
+fn pick<'p>(matchers: impl Iterator<Item = &'p Matcher>, properties: Option<&str>) -> Picked<'p> {
+    let Some(properties) = properties else {
         return Picked::default();
     };
     let wanted = matchers.flat_map(|matcher| {
         let filtered = matcher.filters.iter().map(|filter| filter.key.as_str());
         filtered.chain(matcher.take.property())
     });
-    let mut deserializer = serde_json::Deserializer::from_str(properties.get());
-    // The record was checked as JSON when it was parsed; only a nesting beyond serde_json's
+    let mut deserializer = serde_json::Deserializer::from_str(properties);
+    // They were checked as JSON when they were read; only a nesting beyond serde_json's
     // bound is left to fail here, and then no filter holds.
     Wanted(wanted.collect()).deserialize(&mut deserializer).unwrap_or_default()
 }

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use schemas::append::Append;
+use schemas::event::Format;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::Command;
@@ -104,6 +105,7 @@ fn serve(settings: &Settings) -> anyhow::Result<()> {
             let (told, _) = node::position();
             let log = Kafka::new(Topic {
                 name: settings.kafka_topic.clone(),
+                read_only: settings.kafka_format != Format::Sluice,
                 brokers: settings.kafka_brokers.clone(),
                 group: settings.kafka_group.clone(),
                 partitions: settings.kafka_partitions,

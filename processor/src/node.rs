@@ -12,6 +12,7 @@ use evaluator::app::App;
 use prometheus_client::registry::Registry;
 use schemas::append::Append;
 use schemas::catalog::Catalog;
+use schemas::event::Format;
 use schemas::lookup::Position;
 use tokio::sync::watch;
 
@@ -24,7 +25,7 @@ use crate::follow::Follower;
 use crate::log::Log;
 use crate::lookup::Here;
 use crate::metrics::Metrics;
-use crate::settings::Settings;
+use crate::settings::{LogKind, Settings};
 use crate::store::Store;
 use crate::worker::{Following, Order, Parts, Worker};
 
@@ -93,7 +94,18 @@ impl<L: Log + Append> Node<L> {
     fn spawn_all(&mut self, with: Threads<'_, L>) -> anyhow::Result<()> {
         let Threads { settings, log, definitions, found, clocks } = with;
         let bounds = Bounds { skew_ms: settings.skew_ms, lateness_ms: settings.lateness_ms };
-        let reading = Reading { bounds, token: settings.record_token.clone() };
+        let format = match settings.log {
+            LogKind::Embedded => Format::Sluice,
+            LogKind::Kafka => settings.kafka_format,
+        };
+        let projects = self.catalog.load();
+        if format == Format::Clickhouse && projects.projects().iter().all(|p| p.team_id.is_none()) {
+            tracing::warn!(
+                "records name their project by its number at PostHog, and no project has one: \
+                 add `team_id` to project.yaml"
+            );
+        }
+        let reading = Reading { format, bounds, token: settings.record_token.clone() };
         let (orders, obeyed) = mpsc::channel();
         let parts = Parts {
             orders: obeyed,

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use schemas::window::stretches::SKEW_MS_MAX;
 
+use schemas::event::Format;
+
 use crate::follow::Start;
 
 /// One setting.
@@ -40,6 +42,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("record_token", "", "token of records that have none; the only project's if empty"),
     setting("kafka_brokers", "127.0.0.1:9092", "host:port of brokers, separated by commas"),
     setting("kafka_topic", "events", "the topic that holds events"),
+    setting(
+        "kafka_format",
+        "sluice",
+        "the shape of its records: sluice, or clickhouse for PostHog's clickhouse_events_json",
+    ),
     setting("kafka_group", "sluice", "the consumer group that names advisory commits"),
     setting("kafka_partitions", "8", "partitions of the topic if Sluice has to make it"),
     setting("checkpoint_interval_ms", "5000", "milliseconds between checkpoints"),
@@ -85,6 +92,7 @@ pub struct Settings {
     pub record_token: Option<String>,
     pub kafka_brokers: String,
     pub kafka_topic: String,
+    pub kafka_format: Format,
     pub kafka_group: String,
     pub kafka_partitions: i32,
     pub kafka_properties: BTreeMap<String, String>,
@@ -219,6 +227,10 @@ fn check(said: &Said, mistakes: &mut Vec<String>) -> Settings {
         record_token: Some(check.said("record_token").0.to_owned()).filter(|t| !t.is_empty()),
         kafka_brokers: check.text("kafka_brokers"),
         kafka_topic: check.text("kafka_topic"),
+        kafka_format: check.one_of(
+            "kafka_format",
+            &[("sluice", Format::Sluice), ("clickhouse", Format::Clickhouse)],
+        ),
         kafka_group: check.text("kafka_group"),
         kafka_partitions: check.number("kafka_partitions", 1, 10_000),
         checkpoint_interval_ms: check.number("checkpoint_interval_ms", 10, 3_600_000),

@@ -1,13 +1,17 @@
-//! The person properties that an event writes: `$set`, `$set_once` and `$unset`.
+//! The person properties that an event writes: `$set`, `$set_once` and `$unset`, or all of them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
+use rustc_hash::FxHashSet;
 use schemas::event::Event;
 use schemas::properties::{Kind, Register};
 use schemas::window::Entry;
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 #[derive(Deserialize)]
@@ -27,18 +31,15 @@ static SIGNS: LazyLock<[Finder<'static>; 3]> =
 /// Whether an event's bytes can hold a write at all; what this denies is never parsed for one.
 pub fn may_write(event: &Event<'_>) -> bool {
     event.properties.is_some_and(|properties| {
-        let bytes = properties.get().as_bytes();
+        let bytes = properties.written().as_bytes();
         SIGNS.iter().any(|sign| sign.find(bytes).is_some())
     })
 }
 
-/// Calls `write` with every property that the event writes. What isn't an object of
-/// properties, or a list of names for `$unset`, writes nothing.
-pub fn writes(event: &Event<'_>, stamp: Entry, mut write: impl FnMut(Register<'_>)) {
-    let Some(properties) = event.properties else {
-        return;
-    };
-    let Ok(writes) = serde_json::from_str::<Writes<'_>>(properties.get()) else {
+/// Calls `write` with every property that an event with these properties, a JSON object,
+/// writes. What isn't an object of properties, or a list of names for `$unset`, writes nothing.
+pub fn writes(properties: &str, stamp: Entry, mut write: impl FnMut(Register<'_>)) {
+    let Ok(writes) = serde_json::from_str::<Writes<'_>>(properties) else {
         return;
     };
     for (kind, object) in [(Kind::Set, writes.set), (Kind::SetOnce, writes.set_once)] {
@@ -53,5 +54,64 @@ pub fn writes(event: &Event<'_>, stamp: Entry, mut write: impl FnMut(Register<'_
     let names = writes.unset.map(RawValue::get).unwrap_or_default();
     for key in serde_json::from_str::<Vec<String>>(names).unwrap_or_default() {
         write(Register { key: key.into(), kind: Kind::Unset, stamp, value: "".into() });
+    }
+}
+
+/// A property of a person and its value as JSON.
+pub type Told<'a> = (Cow<'a, str>, &'a str);
+
+/// Those of a person's properties, a JSON object, that somebody asks for.
+pub fn told<'a>(person_properties: &'a str, asked: &FxHashSet<String>) -> Vec<Told<'a>> {
+    let mut deserializer = serde_json::Deserializer::from_str(person_properties);
+    // They were checked as JSON when they were opened: nothing is left to fail here.
+    deserializer.deserialize_map(Snapshot { asked }).unwrap_or_default()
+}
+
+/// The write that a property told by an event amounts to: at the event's time it was so, as if
+/// the event had set it.
+pub fn write_of<'a>((key, value): &'a Told<'_>, stamp: Entry) -> Register<'a> {
+    let (key, value) = (Cow::Borrowed(key.as_ref()), Cow::Borrowed(*value));
+    Register { key, kind: Kind::Set, stamp, value }
+}
+
+struct Snapshot<'s> {
+    asked: &'s FxHashSet<String>,
+}
+
+impl<'de> Visitor<'de> for Snapshot<'_> {
+    type Value = Vec<Told<'de>>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a person's properties: a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<Told<'de>>, A::Error> {
+        let mut told = Vec::new();
+        while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+            if self.asked.contains(key.as_ref()) {
+                told.push((key, map.next_value::<&RawValue>()?.get()));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(told)
+    }
+}
+
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_snapshot_only_what_is_asked_for_is_taken() {
+        let person =
+            r#" {"email":"a@b.c","pl\u0061n":"pro","tags":["x", {"plan":1}],"none":null} "#;
+        let asked = ["plan", "tags", "none", "city"].map(str::to_owned).into_iter().collect();
+        let told = told(person, &asked);
+        let told: Vec<String> = told.iter().map(|(key, value)| format!("{key} {value}")).collect();
+        assert_eq!(told, [r#"plan "pro""#, r#"tags ["x", {"plan":1}]"#, "none null"]);
     }
 }

@@ -22,6 +22,9 @@ pub enum AppendError {
     /// The disk has no room.
     #[error("the disk is full; events are refused until there is room")]
     Full,
+    /// The log is somebody else's to write.
+    #[error("this node only reads its topic, {0}; send events to where its records come from")]
+    ReadOnly(String),
     /// One record is larger than the log takes.
     #[error("an event of {bytes} bytes is larger than the log takes")]
     TooLarge {

@@ -1,33 +1,50 @@
 //! An event as the log has it: a record's bytes become an [`Event`], or a named [`Skip`].
 
+mod clickhouse;
+mod object;
+mod scalar;
+mod sluice;
+
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
+pub use object::Object;
 
-use crate::ids::cut_distinct_id;
-use crate::time::{YEAR_2000_MS, parse_timestamp_ms};
+use crate::time::YEAR_2000_MS;
 
 /// The largest record that is read, in bytes.
 pub const RECORD_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// The shape of a topic's records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Sluice's own: `schemas/event.schema.json`.
+    #[default]
+    Sluice,
+    /// That of PostHog's `clickhouse_events_json`: `schemas/clickhouse.schema.json`.
+    Clickhouse,
+}
 
 /// A parsed event, borrowing from its record where it can.
 #[derive(Debug)]
 pub struct Event<'a> {
     /// The event id; where absent, partition and offset identify the event.
     pub uuid: Option<Text<'a>>,
-    /// The project's token; where absent, the topic's project is meant.
+    /// The project's token; where there is no team either, the topic's project is meant.
     pub token: Option<Text<'a>>,
+    /// The project's number at PostHog.
+    pub team_id: Option<i64>,
     /// What happened.
     pub name: Text<'a>,
     /// Who did it, cut to 200 characters.
     pub distinct_id: Text<'a>,
     /// When, in epoch milliseconds, as the sender says; where absent, the record's time.
     pub timestamp_ms: Option<i64>,
-    /// A JSON object, not parsed yet.
-    pub properties: Option<&'a RawValue>,
+    /// What is known of it.
+    pub properties: Option<Object<'a>>,
+    /// The person whom the pipeline took the sender for.
+    pub person_id: Option<Text<'a>>,
+    /// The person's properties, all of them, as the pipeline knew them then.
+    pub person_properties: Option<Object<'a>>,
 }
 
 /// Text of a record, borrowed unless it had escapes.
@@ -50,13 +67,17 @@ pub enum Skip {
     BadTimestamp,
     /// The token opens no project, or none is given where there are several projects.
     UnknownToken,
+    /// No project has the record's `team_id`, or it is no whole number.
+    UnknownTeam,
+    /// `properties` or `person_properties` is no text that holds a JSON object.
+    BadProperties,
     /// Before the year 2000, or further back than any window and the lateness reach.
     Late,
 }
 
 impl Skip {
     /// Every reason, for metrics that are there from the start.
-    pub const ALL: [Skip; 8] = [
+    pub const ALL: [Skip; 10] = [
         Skip::Tombstone,
         Skip::NotJson,
         Skip::TooLarge,
@@ -64,6 +85,8 @@ impl Skip {
         Skip::NoDistinctId,
         Skip::BadTimestamp,
         Skip::UnknownToken,
+        Skip::UnknownTeam,
+        Skip::BadProperties,
         Skip::Late,
     ];
 
@@ -77,41 +100,30 @@ impl Skip {
             Skip::NoDistinctId => "no_distinct_id",
             Skip::BadTimestamp => "bad_timestamp",
             Skip::UnknownToken => "unknown_token",
+            Skip::UnknownTeam => "unknown_team",
+            Skip::BadProperties => "bad_properties",
             Skip::Late => "late",
         }
     }
 }
 
-impl<'a> Event<'a> {
+impl Format {
     /// Reads a record's value.
     ///
     /// # Errors
     /// The reason why the record is no event; nothing else of the log is affected.
-    pub fn parse(value: &'a [u8]) -> Result<Self, Skip> {
+    pub fn parse(self, value: &[u8]) -> Result<Event<'_>, Skip> {
         if value.len() > RECORD_BYTES_MAX {
             return Err(Skip::TooLarge);
         }
-        let fields: Fields<'a> = serde_json::from_slice(value).map_err(|_| Skip::NotJson)?;
-        let name = fields.event.text().filter(|name| !name.is_empty()).ok_or(Skip::NoEvent)?;
-        let distinct_id = match fields.distinct_id {
-            Scalar::Text(text) => cut(text),
-            Scalar::Number(number) => Cow::Owned(number.to_string()),
-            Scalar::Absent | Scalar::Other => return Err(Skip::NoDistinctId),
-        };
-        if distinct_id.is_empty() {
-            return Err(Skip::NoDistinctId);
+        match self {
+            Format::Sluice => sluice::parse(value),
+            Format::Clickhouse => clickhouse::parse(value),
         }
-        let timestamp_ms = match fields.timestamp {
-            Scalar::Absent => None,
-            Scalar::Text(text) => Some(parse_timestamp_ms(&text).ok_or(Skip::BadTimestamp)?),
-            Scalar::Number(number) => Some(epoch_ms(&number).ok_or(Skip::BadTimestamp)?),
-            Scalar::Other => return Err(Skip::BadTimestamp),
-        };
-        let properties = fields.properties.filter(|raw| raw.get().starts_with('{'));
-        let (uuid, token) = (fields.uuid.text(), fields.token.text());
-        Ok(Event { uuid, token, name, distinct_id, timestamp_ms, properties })
     }
+}
 
+impl Event<'_> {
     /// When the event counts as having happened, bounded by its record's own time: at most
     /// `skew_ms` ahead of it, never before the year 2000.
     ///
@@ -152,161 +164,23 @@ pub struct EventTime {
     pub clamped: bool,
 }
 
-fn cut(text: Cow<'_, str>) -> Cow<'_, str> {
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(cut_distinct_id(text)),
-        Cow::Owned(text) => Cow::Owned(cut_distinct_id(&text).to_owned()),
-    }
-}
-
-fn epoch_ms(number: &serde_json::Number) -> Option<i64> {
-    number.as_i64().or_else(|| number.as_f64().filter(|ms| ms.is_finite()).map(|ms| ms as i64))
-}
-
-/// A field that should hold text or a number, and may hold anything.
-#[derive(Debug, Default)]
-enum Scalar<'a> {
-    #[default]
-    Absent,
-    Text(Cow<'a, str>),
-    Number(serde_json::Number),
-    Other,
-}
-
-impl<'a> Scalar<'a> {
-    fn text(self) -> Option<Cow<'a, str>> {
-        match self {
-            Scalar::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-}
-
-#[derive(Debug, Default)]
-struct Fields<'a> {
-    uuid: Scalar<'a>,
-    token: Scalar<'a>,
-    event: Scalar<'a>,
-    distinct_id: Scalar<'a>,
-    timestamp: Scalar<'a>,
-    properties: Option<&'a RawValue>,
-}
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
-    }
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an event: a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Fields::default();
-        while let Some(key) = map.next_key::<FieldName>()? {
-            match key {
-                FieldName::Uuid => fields.uuid = map.next_value()?,
-                FieldName::Token => fields.token = map.next_value()?,
-                FieldName::Event => fields.event = map.next_value()?,
-                FieldName::DistinctId => fields.distinct_id = map.next_value()?,
-                FieldName::Timestamp => fields.timestamp = map.next_value()?,
-                FieldName::Properties => fields.properties = Some(map.next_value()?),
-                FieldName::Other => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(fields)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
-enum FieldName {
-    Uuid,
-    Token,
-    Event,
-    DistinctId,
-    Timestamp,
-    Properties,
-    #[serde(other)]
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Scalar<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ScalarVisitor)
-    }
-}
-
-struct ScalarVisitor;
-
-impl<'de> Visitor<'de> for ScalarVisitor {
-    type Value = Scalar<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("text or a number")
-    }
-
-    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Number(number.into()))
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Number(number.into()))
-    }
-
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Scalar<'de>, E> {
-        Ok(serde_json::Number::from_f64(number).map_or(Scalar::Other, Scalar::Number))
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Absent)
-    }
-
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Other)
-    }
-
-    fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar<'de>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar<'de>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn skip_of(record: &str) -> Option<Skip> {
-        Event::parse(record.as_bytes()).err()
+        Format::Sluice.parse(record.as_bytes()).err()
     }
 
     #[test]
     fn an_event_is_read_whole() {
         let record = br#"{"uuid":"u","token":"shop","event":"purchase","distinct_id":"ann",
             "timestamp":1700000000000,"properties":{"price":5},"more":[1,{"deep":null}]}"#;
-        let event = Event::parse(record).expect("an event");
+        let event = Format::Sluice.parse(record).expect("an event");
         assert_eq!((event.name.as_ref(), event.distinct_id.as_ref()), ("purchase", "ann"));
         assert_eq!(event.timestamp_ms, Some(1_700_000_000_000));
-        assert_eq!(event.properties.map(RawValue::get), Some(r#"{"price":5}"#));
+        let properties = event.properties.expect("an object");
+        assert_eq!(properties.open().as_deref(), Ok(r#"{"price":5}"#));
     }
 
     #[test]
@@ -340,13 +214,14 @@ mod tests {
     fn a_long_id_is_cut_and_a_number_is_text() {
         let long = "é".repeat(1_000);
         let record = format!(r#"{{"event":"e","distinct_id":"{long}"}}"#);
-        let event = Event::parse(record.as_bytes()).expect("an event");
+        let event = Format::Sluice.parse(record.as_bytes()).expect("an event");
         assert_eq!(event.distinct_id.chars().count(), 200);
-        let event = Event::parse(br#"{"event":"e","distinct_id":123.45}"#).expect("an event");
+        let event =
+            Format::Sluice.parse(br#"{"event":"e","distinct_id":123.45}"#).expect("an event");
         assert_eq!(event.distinct_id, "123.45");
     }
 
     fn event() -> Event<'static> {
-        Event::parse(br#"{"event":"e","distinct_id":"a"}"#).expect("an event")
+        Format::Sluice.parse(br#"{"event":"e","distinct_id":"a"}"#).expect("an event")
     }
 }

@@ -85,6 +85,7 @@ fn sound(batch: Batch) -> Result<Vec<Outgoing>, Refusal> {
 
 fn refused(error: &AppendError) -> Refusal {
     match error {
+        AppendError::ReadOnly(_) => Refusal::Invalid(error.to_string()),
         AppendError::TooLarge { .. } => Refusal::TooLarge(error.to_string()),
         AppendError::Full | AppendError::Unavailable(_) => Refusal::Unavailable(error.to_string()),
     }

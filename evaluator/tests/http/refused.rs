@@ -103,6 +103,7 @@ fn a_log_that_does_not_take_events_is_503_and_checks_go_on() {
     for (error, status, outcome) in [
         (AppendError::Unavailable("no broker".to_owned()), 503, "unavailable"),
         (AppendError::Full, 503, "unavailable"),
+        (AppendError::ReadOnly("events".to_owned()), 400, "invalid"),
         (AppendError::TooLarge { bytes: 9 }, 413, "too_large"),
     ] {
         shop.state().refuses = Some(error.clone());

@@ -18,7 +18,7 @@ use prometheus_client::registry::Registry;
 use schemas::append::{Append, AppendError, Outgoing};
 use schemas::catalog::{Catalog, Project};
 use schemas::definitions::{Source, compile};
-use schemas::event::Event;
+use schemas::event::Format;
 use schemas::lookup::{Coverage, Coverages, Facts, Lookup, Position, Sought, has_reached};
 use schemas::properties::{Kind, Register};
 use schemas::record::Record;
@@ -293,7 +293,7 @@ impl State {
 
 impl Kept {
     fn fold(&self, state: &mut State, value: &[u8]) {
-        let event = Event::parse(value).expect("capture writes what a reader takes");
+        let event = Format::Sluice.parse(value).expect("capture writes what a reader takes");
         let stamp = Entry::new(event.timestamp_ms.expect("a time"), event.id_hash(0, 0, 0));
         let record = state.records.entry(event.distinct_id.clone().into_owned());
         let record = record.or_default();
@@ -301,7 +301,7 @@ impl Kept {
         for matcher in named.into_iter().flatten().map(|at| &self.project.matchers[*at]) {
             record.fold(matcher.id, matcher.kept, stamp.into());
         }
-        let properties = event.properties.map_or("{}", |raw| raw.get());
+        let properties = event.properties.map_or("{}", |object| object.written());
         let properties: Value = serde_json::from_str(properties).expect("an object");
         for (key, value) in properties["$set"].as_object().into_iter().flatten() {
             record.write(&Register {

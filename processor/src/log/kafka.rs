@@ -51,6 +51,8 @@ type Reading = BaseConsumer<Murmur>;
 pub struct Topic {
     /// Its name.
     pub name: String,
+    /// Whether its records are read only, since somebody else writes them in another shape.
+    pub read_only: bool,
     /// `host:port`, separated by commas.
     pub brokers: String,
     /// Names advisory commits, so that lag can be watched with Kafka's own tools.
@@ -218,6 +220,9 @@ impl Log for Kafka {
 
 impl Append for Kafka {
     async fn append(&self, records: Vec<Outgoing>) -> Result<Position, AppendError> {
+        if self.topic.read_only {
+            return Err(AppendError::ReadOnly(self.topic.name.clone()));
+        }
         let mut confirmations = Vec::with_capacity(records.len());
         for record in &records {
             let outgoing =
