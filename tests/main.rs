@@ -3,7 +3,8 @@
 //! - [`harness`] runs the real binary, [`broker`] a real Kafka; [`oracle`] knows the right answer.
 //! - [`windows`] and [`registers`] are laws; [`tidy`] and [`conformance`] check what is written.
 //! - [`scenarios`], [`edits`], [`hostile`], [`kafka`], [`clickhouse`], [`losses`],
-//!   [`outages`], [`disk`], [`positions`] and [`sdk`] are stories; [`replay`] kills the binary, again and again.
+//!   [`outages`], [`disk`], [`positions`] and [`sdk`] are stories; [`replay`] kills the
+//!   binary, again and again.
 #![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
 
 mod broker;

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use prometheus_client::registry::Registry;
+use schemas::event::Format;
 use schemas::ids::ProjectId;
 use schemas::lookup::Coverage;
 use tempfile::TempDir;
@@ -50,7 +51,11 @@ fn a_partition_that_appears_while_a_cohort_is_taken_up_is_filled_too() {
     let (position, _) = watch::channel(Position::new());
     let following = Arc::new(Following::new(position, NOW_MS));
     let clock: schemas::time::Clock = Arc::new(|| NOW_MS);
-    let reading = Reading { bounds: Bounds { skew_ms: 0, lateness_ms: 0 }, token: None };
+    let reading = Reading {
+        bounds: Bounds { skew_ms: 0, lateness_ms: 0 },
+        token: None,
+        format: Format::Sluice,
+    };
     let (worker_orders, obeyed) = mpsc::channel();
     let parts = Parts {
         orders: obeyed,

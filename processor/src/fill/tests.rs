@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use schemas::definitions::{Source, compile};
+use schemas::event::Format;
 use schemas::ids::ProjectId;
 use schemas::lookup::{Coverage, Position};
 use tempfile::TempDir;
@@ -35,7 +36,11 @@ impl Story {
         store.partition(0, 10, i64::MIN);
         let log = Scripted::holding(0, 10);
         let (position, _) = watch::channel(Position::new());
-        let reading = Reading { bounds: Bounds { skew_ms: SKEW_MS, lateness_ms: 0 }, token: None };
+        let reading = Reading {
+            bounds: Bounds { skew_ms: SKEW_MS, lateness_ms: 0 },
+            token: None,
+            format: Format::Sluice,
+        };
         let filler = Filler {
             log: Arc::new(log.clone()),
             store: Arc::clone(&store),

@@ -5,6 +5,7 @@
 
 mod disk;
 mod log;
+mod node;
 mod truth;
 mod world;
 

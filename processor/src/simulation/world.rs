@@ -1,67 +1,23 @@
 //! A world: a log, a disk, definitions, and a node that crashes, all turned by one seed.
 
-use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use evaluator::context::Context;
 use evaluator::evaluate::evaluate;
 use fastrand::Rng;
-use prometheus_client::registry::Registry;
-use schemas::lookup::Lookup;
-use schemas::time::Clock;
+use schemas::lookup::{Lookup, Position, Sought};
 use tempfile::TempDir;
 
 use super::disk::{Break, SimulatedDisk};
-use super::log::{SimulatedLog, SimulatedReader};
+use super::log::SimulatedLog;
+use super::node::Node;
 use super::truth::{NAMES, Rule, SKEW_MS, Sent};
-use crate::checkpointer::Checkpointer;
-use crate::clocks::Clocks;
-use crate::definitions::Definitions;
-use crate::fill::Filler;
-use crate::fold::{Bounds, Reading};
-use crate::follow::{Follower, Start};
-use crate::lookup::Here;
-use crate::metrics::Metrics;
-use crate::store::{Keeping, Store};
-use crate::worker::{Following, Order, Parts, Worker};
 
 const BEGAN_MS: i64 = 1_790_000_000_000;
-const LATENESS_MS: i64 = 60_000;
 const PEOPLE: usize = 12;
 const FLAGS: usize = 4;
-
-/// A node as `node.rs` puts it together, without its threads.
-struct Node {
-    definitions: Definitions,
-    orders: mpsc::Sender<Order>,
-    worker: Worker<SimulatedReader>,
-    follower: Follower<SimulatedLog>,
-    assigned: BTreeSet<i32>,
-    prepared: bool,
-    filler: Filler<SimulatedLog>,
-    checkpointer: Checkpointer<SimulatedLog>,
-    here: Here,
-    store: Arc<Store>,
-    /// Where the log ended when the node started: nothing older may be answered from.
-    began_at: Vec<i64>,
-}
-
-impl Node {
-    /// Has definitions changed, which wait until the worker has taken them up.
-    fn tell(&mut self, change: impl FnOnce(&mut Definitions, &mpsc::Sender<Order>) + Send) {
-        let (definitions, orders) = (&mut self.definitions, &self.orders);
-        std::thread::scope(|scope| {
-            let changing = scope.spawn(move || change(definitions, orders));
-            while !changing.is_finished() {
-                self.worker.obey_within(Duration::from_micros(20));
-            }
-            changing.join().expect("no panic");
-        });
-    }
-}
 
 /// Everything there is.
 pub struct World {
@@ -115,74 +71,7 @@ impl World {
     }
 
     pub fn start(&mut self) {
-        let keep = Arc::new(Keeping::default());
-        let disk = Box::new(self.disk.clone());
-        let store = Store::on(disk, keep, Path::new("simulated"), "simulated").expect("a store");
-        let store = Arc::new(store);
-        let definitions = Definitions::open(self.folder.path(), Arc::clone(&store));
-        let definitions = definitions.unwrap_or_else(|error| panic!("{error}"));
-        let now = Arc::clone(&self.now_ms);
-        let clock: Clock = Arc::new(move || now.load(Ordering::Relaxed));
-        let (position, _) = crate::node::position();
-        let following = Arc::new(Following::new(position, self.now_ms()));
-        let metrics = Arc::new(Metrics::new(&mut Registry::default()));
-        let found = Arc::new(AtomicBool::new(false));
-        let bounds = Bounds { skew_ms: SKEW_MS, lateness_ms: LATENESS_MS };
-        let reading = Reading { bounds, token: None };
-        let (orders, obeyed) = mpsc::channel();
-        let log = Arc::new(self.log.clone());
-        let catalog = definitions.catalog().load_full();
-        let horizon_ms = catalog.horizon_ms();
-        let parts = Parts {
-            orders: obeyed,
-            clock: Arc::clone(&clock),
-            following: Arc::clone(&following),
-            metrics: Arc::clone(&metrics),
-            store: Arc::clone(&store),
-            catalog,
-            reading: reading.clone(),
-        };
-        let reader = crate::log::Log::reader(&*log, "worker").expect("a reader");
-        let elapsed: Arc<dyn Fn() -> Duration + Send + Sync> = Arc::new(|| Duration::ZERO);
-        let node = Node {
-            definitions,
-            worker: Worker::new(reader, parts),
-            follower: Follower {
-                log: Arc::clone(&log),
-                store: Arc::clone(&store),
-                orders: orders.clone(),
-                following: Arc::clone(&following),
-                metrics: Arc::clone(&metrics),
-                clock: Arc::clone(&clock),
-                start: Start::Windows,
-                horizon_ms,
-                bounds,
-                found: Arc::clone(&found),
-            },
-            orders,
-            assigned: BTreeSet::new(),
-            prepared: false,
-            filler: Filler {
-                log: Arc::clone(&log),
-                store: Arc::clone(&store),
-                following: Arc::clone(&following),
-                clock: Arc::clone(&clock),
-                reading,
-            },
-            checkpointer: Checkpointer {
-                store: Arc::clone(&store),
-                log,
-                following: Arc::clone(&following),
-                metrics,
-                clocks: Clocks { now: clock, elapsed },
-                interval: Duration::ZERO,
-                hot_bytes_max: usize::MAX,
-            },
-            here: Here { store: Arc::clone(&store), following, found, unknown_after_ms: None },
-            store,
-            began_at: self.log.ends(),
-        };
-        self.node = Some(node);
+        self.node = Some(Node::start(&self.log, &self.disk, self.folder.path(), &self.now_ms));
     }
 
     /// Whatever was not durable is gone.
@@ -330,7 +219,12 @@ impl World {
         for number in 0..PEOPLE {
             let whom = format!("p{number}");
             let context = Context { distinct_id: whom.clone(), ..Context::default() };
-            let facts = answer_of(node.here.lookup(project.id, &[&whom], now_ms));
+            let facts = answer_of(node.here.lookup(Sought {
+                project: project.id,
+                distinct_ids: &[&whom],
+                at_least: &Position::new(),
+                now_ms,
+            }));
             for decision in evaluate(project, &context, &facts, now_ms) {
                 self.compared += 1;
                 if decision.failed() {

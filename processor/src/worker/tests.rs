@@ -1,5 +1,6 @@
 //! Stories of a worker whose log loses records.
 
+use schemas::event::Format;
 use std::sync::mpsc::Sender;
 
 use prometheus_client::registry::Registry;
@@ -38,7 +39,11 @@ impl Story {
             metrics: Arc::new(Metrics::new(&mut Registry::default())),
             store: Arc::clone(&store),
             catalog: Arc::new(Catalog::default()),
-            reading: Reading { bounds: Bounds { skew_ms: SKEW_MS, lateness_ms: 0 }, token: None },
+            reading: Reading {
+                bounds: Bounds { skew_ms: SKEW_MS, lateness_ms: 0 },
+                token: None,
+                format: Format::Sluice,
+            },
         };
         let log = Scripted::holding(0, 5);
         let worker = Worker::new(log.clone(), parts);

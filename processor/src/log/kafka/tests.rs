@@ -23,6 +23,7 @@ fn brokers() -> (MockCluster<'static, DefaultProducerContext>, Kafka) {
         brokers: cluster.bootstrap_servers(),
         group: "sluice".to_owned(),
         partitions: PARTITIONS,
+        read_only: false,
         properties: BTreeMap::new(),
     };
     let kafka = Kafka::new(topic).expect("clients");
