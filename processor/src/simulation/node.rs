@@ -79,7 +79,6 @@ impl Node {
             reading: reading.clone(),
         };
         let reader = crate::log::Log::reader(&*log, "worker").expect("a reader");
-        let elapsed: Arc<dyn Fn() -> Duration + Send + Sync> = Arc::new(|| Duration::ZERO);
         Node {
             definitions,
             worker: Worker::new(reader, parts),
@@ -105,15 +104,7 @@ impl Node {
                 clock: Arc::clone(&clock),
                 reading,
             },
-            checkpointer: Checkpointer {
-                store: Arc::clone(&store),
-                log,
-                following: Arc::clone(&following),
-                metrics,
-                clocks: Clocks { now: clock, elapsed },
-                interval: Duration::ZERO,
-                hot_bytes_max: usize::MAX,
-            },
+            checkpointer: checkpointer(&store, log, &following, metrics, clock),
             here: Here::new(Arc::clone(&store), following, found, None),
             store,
             began_at,
@@ -130,5 +121,23 @@ impl Node {
             }
             changing.join().expect("no panic");
         });
+    }
+}
+
+fn checkpointer(
+    store: &Arc<Store>,
+    log: Arc<SimulatedLog>,
+    following: &Arc<Following>,
+    metrics: Arc<Metrics>,
+    now: Clock,
+) -> Checkpointer<SimulatedLog> {
+    Checkpointer {
+        store: Arc::clone(store),
+        log,
+        following: Arc::clone(following),
+        metrics,
+        clocks: Clocks { now, elapsed: Arc::new(|| Duration::ZERO) },
+        interval: Duration::ZERO,
+        hot_bytes_max: usize::MAX,
     }
 }
