@@ -13,7 +13,7 @@
 
 use crate::ids::MatcherId;
 use crate::properties::{self, Register};
-use crate::window::{ENTRY_BYTES, Entry, Folded, Hit, Keep, Kept, Placing, Window};
+use crate::window::{ENTRY_BYTES, Entry, Folded, Hit, Keep, Kept, LOST_BYTES, Placing, Window};
 
 const VERSION: u8 = 2;
 /// Still read, and rewritten when it changes.
@@ -148,12 +148,32 @@ impl Record {
             Placing::Instead { twin, at: index } => {
                 let from = entries_at + twin * ENTRY_BYTES;
                 let to = entries_at + (index + 1) * ENTRY_BYTES;
+                let oldest = window.entries().last();
                 self.0[from..to].rotate_left(ENTRY_BYTES);
                 self.0[to - ENTRY_BYTES..to].copy_from_slice(&entry.to_bytes());
+                // What it is older than now may have been pushed out of a full window.
+                if let Some(oldest) = oldest.filter(|_| index + 1 == usize::from(k)) {
+                    self.lose(matcher, oldest.time_ms());
+                }
             }
         }
         debug_assert!(self.window(matcher).entries().is_sorted_by(|newer, older| newer > older));
         Folded::Kept
+    }
+
+    /// Tells that entries of `lost_ms` and before may be missing.
+    fn lose(&mut self, matcher: MatcherId, lost_ms: i64) {
+        let (at, found) = self.locate(matcher);
+        if !found {
+            return;
+        }
+        let bytes = stored_bytes(&self.0[at..]);
+        let known = self.window(matcher).lost_ms();
+        let entries = bytes - known.map_or(0, |_| LOST_BYTES);
+        let lost_ms = known.map_or(lost_ms, |known| known.max(lost_ms));
+        let place = at + WINDOW_HEADER_BYTES + entries;
+        self.splice(place, bytes - entries, &lost_ms.to_le_bytes());
+        self.set_stored_bytes(at, entries + LOST_BYTES);
     }
 
     /// Adds everything of `other`. `kept` tells what a matcher keeps; a matcher without an
@@ -163,6 +183,11 @@ impl Record {
             if let Some(kept) = kept(matcher) {
                 for hit in kept.hits(stored) {
                     self.fold(matcher, kept, hit);
+                }
+                if kept.keep == Keep::Newest
+                    && let Some(lost_ms) = Window::new(stored).lost_ms()
+                {
+                    self.lose(matcher, lost_ms);
                 }
             }
         }
@@ -277,10 +302,10 @@ impl Record {
         self.set_windows_len(self.windows_len() + window.len());
     }
 
-    /// Tells that a window has grown by an entry.
     fn set_stored_bytes(&mut self, at: usize, bytes: usize) {
+        let windows_len = self.windows_len() + bytes - stored_bytes(&self.0[at..]);
         self.0[at + 4..at + 6].copy_from_slice(&(bytes as u16).to_le_bytes());
-        self.set_windows_len(self.windows_len() + ENTRY_BYTES);
+        self.set_windows_len(windows_len);
     }
 
     fn set_windows_len(&mut self, len: usize) {
@@ -322,4 +347,59 @@ fn stored_bytes(window: &[u8]) -> usize {
 
 fn window_bytes(window: &[u8]) -> usize {
     WINDOW_HEADER_BYTES + stored_bytes(window)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MATCHER: MatcherId = MatcherId(7);
+
+    fn at(time_ms: i64, tag: u64) -> Entry {
+        Entry::new(1_790_000_000_000 + time_ms, tag)
+    }
+
+    fn folded(entries: &[(i64, u64)]) -> Record {
+        let mut record = Record::default();
+        for (time_ms, tag) in entries {
+            record.fold(MATCHER, Kept::newest(3, 60_000), at(*time_ms, *tag).into());
+        }
+        record
+    }
+
+    #[test]
+    fn a_copy_that_is_older_than_all_that_is_kept_leaves_no_silent_hole() {
+        let mut record = folded(&[(6, 1), (7, 2), (8, 3), (9, 4), (10, 5)]);
+        assert_eq!(record.window(MATCHER).lost_ms(), None);
+        record.fold(MATCHER, Kept::newest(3, 60_000), at(5, 5).into());
+        let times: Vec<i64> = record.window(MATCHER).entries().map(Entry::time_ms).collect();
+        assert_eq!(times, [9, 8, 5].map(|ms| at(ms, 0).time_ms()));
+        // 7 and 6 were pushed out, and nobody knows of them any more.
+        assert_eq!(record.window(MATCHER).lost_ms(), Some(at(8, 0).time_ms()));
+        let mut merged = folded(&[(20, 9)]);
+        merged.merge(&record, |_| Some(Kept::newest(3, 60_000)));
+        assert_eq!(merged.window(MATCHER).lost_ms(), Some(at(8, 0).time_ms()));
+        assert_eq!(Record::from_bytes(merged.as_bytes()), Ok(merged.clone()));
+        assert_eq!(merged.window(MATCHER).len(), 3);
+    }
+
+    #[test]
+    fn a_copy_inside_a_window_that_is_not_full_loses_nothing() {
+        let mut record = folded(&[(9, 4), (10, 5)]);
+        record.fold(MATCHER, Kept::newest(3, 60_000), at(5, 5).into());
+        assert_eq!(record.window(MATCHER).lost_ms(), None);
+    }
+
+    #[test]
+    fn records_of_version_1_are_read() {
+        let record = folded(&[(9, 4), (10, 5)]);
+        let mut old = record.as_bytes().to_vec();
+        old[0] = 1;
+        // It told how many entries there were.
+        old[HEADER_BYTES + 4..HEADER_BYTES + 6].copy_from_slice(&2u16.to_le_bytes());
+        assert_eq!(Record::from_bytes(&old), Ok(record));
+        old.truncate(old.len() - 1);
+        assert_eq!(Record::from_bytes(&old), Err(RecordError::Torn));
+        assert_eq!(Record::from_bytes(&[9, 0, 0, 0, 0]), Err(RecordError::Version(9)));
+    }
 }

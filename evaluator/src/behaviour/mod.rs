@@ -92,11 +92,17 @@ impl<'a> Seen<'a> {
 
     /// What may be missing because newer hits pushed it out.
     fn pushed_out(self, of: Watched) -> Option<Gap> {
-        let oldest = match of.kept.keep {
-            Keep::Values | Keep::Numbers => self.values(of).older().next().map(|hit| hit.entry),
-            _ => self.window(of).entries().nth(usize::from(of.kept.k) - 1),
+        let until_ms = match of.kept.keep {
+            Keep::Values | Keep::Numbers => {
+                self.values(of).older().next().map(|hit| hit.entry.time_ms())
+            }
+            _ => {
+                let window = self.window(of);
+                let oldest = window.entries().nth(usize::from(of.kept.k) - 1);
+                oldest.map(|oldest| oldest.time_ms()).max(window.lost_ms())
+            }
         };
-        oldest.map(|oldest| Gap { until_ms: oldest.time_ms(), why: Unknown::Overflow })
+        until_ms.map(|until_ms| Gap { until_ms, why: Unknown::Overflow })
     }
 
     /// What may be missing of a range, for whichever reason.

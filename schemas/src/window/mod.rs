@@ -11,7 +11,7 @@ pub mod values;
 use serde::{Deserialize, Serialize};
 
 pub use entry::{ENTRY_BYTES, Entry};
-pub use newest::{Placing, Window};
+pub use newest::{LOST_BYTES, Placing, Window};
 pub use values::Value;
 
 /// The most entries a window keeps: thresholds above are refused in definitions.

@@ -2,9 +2,16 @@
 //!
 //! A window is a set of (time, tag) in which an event id stands once, with the earliest time
 //! seen for it, cut to the K newest. Folding in any order, and folding twice, gives one result.
+//!
+//! When a copy tells that a kept event happened before everything that is kept, others that were
+//! pushed out may lie between: then eight bytes after the entries tell since when the window is
+//! whole.
 
 use super::entry::{ENTRY_BYTES, Entry};
 use super::{Folded, Range};
+
+/// Bytes of what [`Window::lost_ms`] tells.
+pub const LOST_BYTES: usize = size_of::<i64>();
 
 /// A window's entries, newest first, read where they are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +23,7 @@ impl<'a> Window<'a> {
 
     /// Reads stored entries; `bytes` must be whole entries.
     pub fn new(bytes: &'a [u8]) -> Self {
-        debug_assert!(bytes.len().is_multiple_of(ENTRY_BYTES));
+        debug_assert!(matches!(bytes.len() % ENTRY_BYTES, 0 | LOST_BYTES));
         Window(bytes)
     }
 
@@ -33,6 +40,12 @@ impl<'a> Window<'a> {
     /// Whether there is none.
     pub fn is_empty(self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Entries of this instant and before may have been pushed out by others that have left.
+    pub fn lost_ms(self) -> Option<i64> {
+        let lost = self.0.as_chunks::<ENTRY_BYTES>().1;
+        Some(i64::from_le_bytes(lost.try_into().ok()?))
     }
 
     /// The newest entry.
