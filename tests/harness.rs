@@ -155,6 +155,16 @@ impl Server {
         eventually("the node is ready", READY_WITHIN, || self.is_ready().then_some(()));
     }
 
+    /// Whether the process has ended by itself; it may be started again then.
+    pub fn has_ended(&mut self) -> bool {
+        let child = self.child.as_mut().expect("it was started");
+        let ended = child.try_wait().expect("the child can be asked").is_some();
+        if ended {
+            self.child = None;
+        }
+        ended
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         let mut child = self.child.take().expect("it is running");

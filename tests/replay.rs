@@ -38,6 +38,32 @@ fn killed_under_load_with_kafka() {
     Crashes::new(server, rules, Duration::from_secs(20)).run(rounds(3));
 }
 
+/// The process ends between each two steps of a checkpoint, in the midst of replay and of a
+/// change of definitions, for the first time or after some. `script/test` builds it so that it can.
+#[test]
+fn killed_between_each_two_steps() {
+    let rules = rules();
+    let server = define(Setup::embedded(), &rules).start();
+    let mut crashes = Crashes::new(server, rules, Duration::ZERO);
+    for round in 1..=rounds(1) {
+        for step in STEPS {
+            crashes.end_at(round, step);
+        }
+    }
+}
+
+/// Where `processor` can be made to end, by name.
+const STEPS: [&str; 8] = [
+    "checkpoint.begun",
+    "checkpoint.filled",
+    "checkpoint.synced",
+    "checkpoint.taken_in",
+    "worker.folded",
+    "fill.read",
+    "definitions.numbered",
+    "definitions.taken_up",
+];
+
 /// A node that keeps being killed, and what it should know.
 struct Crashes {
     server: Server,
@@ -86,11 +112,56 @@ impl Crashes {
         }
     }
 
+    /// Starts the node so that it ends at this step, loads it until it has, and compares.
+    fn end_at(&mut self, round: u64, step: &str) {
+        self.server.stop();
+        let passes = self.dice.below(if step == "worker.folded" { 40 } else { 2 });
+        // What is numbered at the start is passed by.
+        let passes = if step == "definitions.numbered" { passes + 1 } else { passes };
+        self.server.set("FAILPOINTS", &format!("{step}={passes}*off->return"));
+        self.server.launch();
+        let batches = self.load_until(|crashes, _| {
+            let mut edits = 0;
+            eventually(
+                &format!("it ends at {step}: build it by script/test"),
+                READY_WITHIN,
+                || {
+                    // Each a definition that has to be numbered, taken up and filled.
+                    edits += 1;
+                    let yaml = format!("rules: [{{ when: {{ did: seen {edits}, within: 1h }} }}]");
+                    crashes.server.define("flags/edited.yaml", &yaml);
+                    thread::sleep(Duration::from_millis(350));
+                    crashes.server.has_ended().then_some(())
+                },
+            );
+        });
+        self.server.set("FAILPOINTS", "");
+        let unanswered = self.tell_oracle(batches);
+        self.server.launch();
+        self.server.wait_ready();
+        self.compare(round, step, Duration::ZERO);
+        self.send_again(unanswered);
+        self.compare(round, "once everything was acknowledged", self.seen_within);
+    }
+
     /// Loads the node for a random while, then kills it in the midst. Returns all that was sent.
     fn load_and_kill(&mut self) -> Vec<Batch> {
-        let stop = AtomicBool::new(false);
-        let sent = Mutex::new(Vec::new());
         let loading_ms = 100 + self.dice.below(1_200);
+        self.load_until(|crashes, sent| {
+            thread::sleep(Duration::from_millis(loading_ms));
+            // A producer that has just started needs a moment for its first batch.
+            eventually("something is taken", TAKEN_WITHIN, || {
+                let sent = sent.lock().expect("no loader panicked");
+                sent.iter().any(|batch| batch.acknowledged).then_some(())
+            });
+            crashes.server.kill();
+        })
+    }
+
+    /// Loads the node until `end` has ended it. Returns all that was sent.
+    fn load_until(&mut self, end: impl FnOnce(&mut Self, &Mutex<Vec<Batch>>)) -> Vec<Batch> {
+        let stop = AtomicBool::new(false);
+        let sent: Mutex<Vec<Batch>> = Mutex::default();
         let seeds: Vec<u64> = (0..LOADERS).map(|_| self.dice.throw()).collect();
         thread::scope(|scope| {
             for seed in seeds {
@@ -98,13 +169,7 @@ impl Crashes {
                 let (stop, sent) = (&stop, &sent);
                 scope.spawn(move || load(&client, Dice::new(seed), stop, sent));
             }
-            thread::sleep(Duration::from_millis(loading_ms));
-            // A producer that has just started needs a moment for its first batch.
-            eventually("something is taken", TAKEN_WITHIN, || {
-                let sent: &Vec<Batch> = &sent.lock().expect("no loader panicked");
-                sent.iter().any(|batch| batch.acknowledged).then_some(())
-            });
-            self.server.kill();
+            end(self, &sent);
             stop.store(true, Ordering::Relaxed);
         });
         sent.into_inner().expect("no loader panicked")

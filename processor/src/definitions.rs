@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use fail::fail_point;
 use schemas::catalog::Catalog;
 use schemas::definitions::{Problem, Source, compile};
 use schemas::lookup::Position;
@@ -228,6 +229,7 @@ impl Definitions {
             // The worker has ended: so does this.
             return false;
         }
+        fail_point!("definitions.taken_up", |_| std::process::abort());
         self.catalog.store(Arc::clone(&catalog));
         self.store.keep_for(&[&*catalog]);
         true
@@ -242,6 +244,7 @@ impl Definitions {
             tracing::warn!("{warning}");
         }
         self.store.write_registry(&registry)?;
+        fail_point!("definitions.numbered", |_| std::process::abort());
         Ok(Arc::new(compiled.catalog))
     }
 }

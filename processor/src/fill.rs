@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use fail::fail_point;
 use schemas::catalog::Catalog;
 use schemas::ids::MatcherId;
 use schemas::time::Clock;
@@ -89,6 +90,7 @@ impl<L: Log> Filler<L> {
                 std::thread::park_timeout(REST);
             }
             self.tell(catalog, &matchers, &reading);
+            fail_point!("fill.read", |_| std::process::abort());
         }
         self.store.with_progress(catalog, |progress| complete(progress, &matchers));
         tracing::info!(matchers = matchers.len(), "new conditions are filled");

@@ -48,6 +48,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    #[cfg(feature = "failpoints")]
+    let _armed = fail::FailScenario::setup();
     let done = match command {
         Command::Serve(settings) => start_logging(&settings).and_then(|()| serve(&settings)),
         Command::Dev(settings, traffic) => {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use fail::fail_point;
 use schemas::catalog::Catalog;
 use schemas::lookup::Position;
 use schemas::time::Clock;
@@ -233,6 +234,7 @@ impl<R: Reader> Worker<R> {
         };
         let read = self.reader.read(BATCH_RECORDS_MAX, IDLE_WAIT, &mut |arrival| met.meet(arrival));
         let (log_time_ms, restarted) = (met.log_time_ms, met.restarted);
+        fail_point!("worker.folded", |_| std::process::abort());
         for (partition, offset, seen_ms) in restarted {
             self.restart(partition, offset, seen_ms);
         }

@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fail::fail_point;
 use rocksdb::compaction_filter::Decision;
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType,
@@ -104,14 +105,18 @@ impl Durable for Rocks {
         let path = self.folder.join(CHECKPOINTS).join("next.sst");
         let mut file = SstFileWriter::create(&self.options);
         let written = file.open(&path).map_err(StoreError::from).and_then(|()| {
+            fail_point!("checkpoint.begun", |_| std::process::abort());
             file.put(keys::CHECKPOINT, progress)?;
             fill(&mut |key, record| Ok(file.put(key, record)?))?;
+            fail_point!("checkpoint.filled", |_| std::process::abort());
             // Finishing syncs the file; taking it in logs that in a synced manifest.
             file.finish()?;
             let bytes = file.file_size();
+            fail_point!("checkpoint.synced", |_| std::process::abort());
             let mut whole = IngestExternalFileOptions::default();
             whole.set_move_files(true);
             self.db.ingest_external_file_opts(&whole, vec![&path])?;
+            fail_point!("checkpoint.taken_in", |_| std::process::abort());
             Ok(bytes)
         });
         if written.is_err() {
