@@ -30,4 +30,5 @@ mod sdk;
 mod shop;
 mod tidy;
 mod tools;
+mod traffic;
 mod windows;

@@ -7,10 +7,10 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::clocks::Clocks;
+use crate::following::Following;
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::store::Store;
-use crate::worker::Following;
 
 /// How often memory is looked at between checkpoints.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

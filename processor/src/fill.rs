@@ -14,9 +14,9 @@ use schemas::time::Clock;
 
 use crate::fold::{Fold, Reading};
 use crate::follow::{Beginning, beginning};
+use crate::following::Following;
 use crate::log::{Arrival, Log, LogError, Reader};
 use crate::store::{Fill, MatcherProgress, Partition, Progress, Store};
-use crate::worker::Following;
 
 const BATCH_RECORDS_MAX: usize = 2_000;
 const READ_WAIT: Duration = Duration::from_millis(100);

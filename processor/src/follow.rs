@@ -9,10 +9,11 @@ use std::time::Duration;
 use schemas::time::Clock;
 
 use crate::fold::Bounds;
+use crate::following::Following;
 use crate::log::{Arrival, Log, LogError, Reader};
 use crate::metrics::Metrics;
 use crate::store::Store;
-use crate::worker::{Assignment, Following, Order};
+use crate::worker::{Assignment, Order};
 
 /// How often the log is asked for its partitions and their ends.
 const LOOK_EVERY: Duration = Duration::from_millis(1_000);

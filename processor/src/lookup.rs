@@ -10,8 +10,8 @@ use schemas::record::Record;
 use schemas::unknown::Unknown;
 use tokio::sync::Semaphore;
 
+use crate::following::Following;
 use crate::store::Store;
-use crate::worker::Following;
 
 /// State that is so old is said to be stale, in milliseconds: a node that follows is
 /// a fraction of this behind.

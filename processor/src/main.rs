@@ -8,6 +8,7 @@ mod dev;
 mod fill;
 mod fold;
 mod follow;
+mod following;
 mod hits;
 mod log;
 mod lookup;

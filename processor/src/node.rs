@@ -22,12 +22,13 @@ use crate::definitions::Definitions;
 use crate::fill::Filler;
 use crate::fold::{Bounds, Reading};
 use crate::follow::Follower;
+use crate::following::Following;
 use crate::log::Log;
 use crate::lookup::Here;
 use crate::metrics::Metrics;
 use crate::settings::{LogKind, Settings};
 use crate::store::Store;
-use crate::worker::{Following, Order, Parts, Worker};
+use crate::worker::{Order, Parts, Worker};
 
 /// A running node.
 pub struct Node<L> {

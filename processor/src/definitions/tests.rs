@@ -12,8 +12,9 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::fold::{Bounds, Reading};
+use crate::following::Following;
 use crate::log::scripted::{Scripted, Told};
-use crate::worker::{Assignment, Following, Parts, Worker};
+use crate::worker::{Assignment, Parts, Worker};
 
 const NOW_MS: i64 = 1_750_000_000_000;
 const COHORT: &str = "members:\n  all:\n    - { did: searched, count: \">= 2\", within: 10m }\n";

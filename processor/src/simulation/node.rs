@@ -19,10 +19,11 @@ use crate::definitions::Definitions;
 use crate::fill::Filler;
 use crate::fold::{Bounds, Reading};
 use crate::follow::{Follower, Start};
+use crate::following::Following;
 use crate::lookup::Here;
 use crate::metrics::Metrics;
 use crate::store::{Keeping, Store};
-use crate::worker::{Following, Order, Parts, Worker};
+use crate::worker::{Order, Parts, Worker};
 
 const LATENESS_MS: i64 = 60_000;
 

@@ -29,7 +29,7 @@ impl Story {
         let store = Store::open(&folder.path().join("store"), 8 << 20, "scripted");
         let store = Arc::new(store.expect("a store"));
         let (orders, obeyed) = mpsc::channel();
-        let (position, _) = watch::channel(Position::new());
+        let (position, _) = crate::node::position();
         let following = Arc::new(Following::new(position, NOW_MS));
         following.connected.store(true, Ordering::Relaxed);
         let parts = Parts {

@@ -1,0 +1,53 @@
+//! Records: what a far earlier copy leaves, and what older versions wrote.
+
+use super::*;
+
+const MATCHER: MatcherId = MatcherId(7);
+
+fn at(time_ms: i64, tag: u64) -> Entry {
+    Entry::new(1_790_000_000_000 + time_ms, tag)
+}
+
+fn folded(entries: &[(i64, u64)]) -> Record {
+    let mut record = Record::default();
+    for (time_ms, tag) in entries {
+        record.fold(MATCHER, Kept::newest(3, 60_000), at(*time_ms, *tag).into());
+    }
+    record
+}
+
+#[test]
+fn a_copy_that_is_older_than_all_that_is_kept_leaves_no_silent_hole() {
+    let mut record = folded(&[(6, 1), (7, 2), (8, 3), (9, 4), (10, 5)]);
+    assert_eq!(record.window(MATCHER).lost_ms(), None);
+    record.fold(MATCHER, Kept::newest(3, 60_000), at(5, 5).into());
+    let times: Vec<i64> = record.window(MATCHER).entries().map(Entry::time_ms).collect();
+    assert_eq!(times, [9, 8, 5].map(|ms| at(ms, 0).time_ms()));
+    // 7 and 6 were pushed out, and nobody knows of them any more.
+    assert_eq!(record.window(MATCHER).lost_ms(), Some(at(8, 0).time_ms()));
+    let mut merged = folded(&[(20, 9)]);
+    merged.merge(&record, |_| Some(Kept::newest(3, 60_000)));
+    assert_eq!(merged.window(MATCHER).lost_ms(), Some(at(8, 0).time_ms()));
+    assert_eq!(Record::from_bytes(merged.as_bytes()), Ok(merged.clone()));
+    assert_eq!(merged.window(MATCHER).len(), 3);
+}
+
+#[test]
+fn a_copy_inside_a_window_that_is_not_full_loses_nothing() {
+    let mut record = folded(&[(9, 4), (10, 5)]);
+    record.fold(MATCHER, Kept::newest(3, 60_000), at(5, 5).into());
+    assert_eq!(record.window(MATCHER).lost_ms(), None);
+}
+
+#[test]
+fn records_of_version_1_are_read() {
+    let record = folded(&[(9, 4), (10, 5)]);
+    let mut old = record.as_bytes().to_vec();
+    old[0] = 1;
+    // It told how many entries there were.
+    old[HEADER_BYTES + 4..HEADER_BYTES + 6].copy_from_slice(&2u16.to_le_bytes());
+    assert_eq!(Record::from_bytes(&old), Ok(record));
+    old.truncate(old.len() - 1);
+    assert_eq!(Record::from_bytes(&old), Err(RecordError::Torn));
+    assert_eq!(Record::from_bytes(&[9, 0, 0, 0, 0]), Err(RecordError::Version(9)));
+}
