@@ -6,10 +6,8 @@ use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 
 use super::problem::Place;
-use crate::behaviour::{Aggregate, Ago, Behaviour, Compared, Number, Operand};
+use crate::behaviour::Behaviour;
 use crate::catalog::Take;
-use crate::comparison::Comparison;
-use crate::decimal::Decimal;
 use crate::fault::Fault;
 use crate::filter::{Filter, PropertyMatching};
 use crate::flag::{Flag, Variant};
@@ -128,18 +126,9 @@ impl Draft {
         Draft::Fault(Fault { code, message: message.into() })
     }
 
-    /// How often an event happened within a window that ends now, compared.
-    pub fn count(
-        event: &str,
-        filters: Vec<Filter>,
-        (comparison, n): (Comparison, u16),
-        within_ms: i64,
-    ) -> Draft {
-        let needs = Kept::newest(comparison.entries_needed(n), within_ms);
-        let of = MatcherDraft::of(event, filters, needs);
-        let left = Number { of, aggregate: Aggregate::Count, ago: Ago::within(within_ms) };
-        let right = Operand::Given(Decimal::whole(n.into()));
-        Draft::Behaviour(Box::new(Behaviour::Number(Compared { left, comparison, right })))
+    /// A question about the person's events.
+    pub fn asking(behaviour: Behaviour<MatcherDraft>) -> Draft {
+        Draft::Behaviour(Box::new(behaviour))
     }
 
     /// This condition, or its opposite.
@@ -166,11 +155,6 @@ impl Draft {
 }
 
 impl MatcherDraft {
-    /// The hits of an event, for a condition that needs so much of them.
-    pub fn of(event: impl Into<String>, filters: Vec<Filter>, needs: Kept) -> MatcherDraft {
-        MatcherDraft { event: event.into(), filters, take: Take::Nothing, needs }
-    }
-
     /// Text that is the same for everything that can share a matcher, and for nothing else.
     pub fn canonical(&self, project: ProjectId) -> String {
         let mut filters: Vec<String> = self.filters.iter().map(Filter::canonical).collect();

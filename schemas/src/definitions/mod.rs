@@ -4,11 +4,13 @@
 //! `<project>/flags/<key>.yaml` and, beside them, bodies of PostHog's `GET /flags/definitions` as
 //! `<project>/*.json`. All mistakes of all files are reported together, and then nothing changes.
 
+mod behaviours;
 mod compile;
 mod condition;
 mod draft;
 mod node;
 mod posthog;
+mod posthog_behaviour;
 mod posthog_cohort;
 mod posthog_leaf;
 mod problem;

@@ -67,7 +67,7 @@ pub(super) fn body(
     let flags = flags.iter().filter_map(|value| flag(value, matching, warnings)).collect();
     let cohorts = object("cohorts").iter().map(|(id, value)| {
         let description = text_of(value, "name").unwrap_or_default();
-        let members = posthog_cohort::members(value, matching);
+        let members = posthog_cohort::members(id, value, matching, warnings);
         let file = problems.file().to_owned();
         let id_number = id.parse().ok();
         (id.clone(), CohortDraft { description, id: id_number, members, file, strict: false })

@@ -51,6 +51,12 @@ pub(super) fn json_of(value: Option<&Value>) -> String {
     value.unwrap_or(&Value::Null).to_string()
 }
 
+/// In a cohort, what can't be read is the cohort's filters.
+pub(super) fn as_cohort_fault(fault: Fault) -> Fault {
+    let code = if fault.code == FLAG_UNREADABLE { COHORT_UNREADABLE } else { fault.code };
+    Fault { code, ..fault }
+}
+
 fn unreadable(message: impl Into<String>) -> Fault {
     Fault { code: FLAG_UNREADABLE, message: message.into() }
 }

@@ -1,8 +1,12 @@
 //! Definitions from files to a catalog: what is read, what is refused, and how it is said.
 
+mod aloud;
+mod conditions;
 mod posthog;
+mod posthog_behaviour;
 mod posthog_cohort;
 mod refused;
+mod refused_conditions;
 
 use serde_json::{Value, json};
 

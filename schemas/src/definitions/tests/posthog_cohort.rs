@@ -58,8 +58,7 @@ fn behavioural_leaves_become_counts() {
     let rows = [
         (json!({"value": "performed_event"}), of(Comparison::AtLeast, 1, five)),
         (json!({"operator": "gt"}), of(Comparison::Greater, 3, five)),
-        (json!({"operator": "lte"}), of(Comparison::AtMost, 3, five)),
-        (json!({"operator": "lt"}), of(Comparison::Less, 3, five)),
+        (json!({"operator": "lt", "operator_value": 1}), of(Comparison::Less, 1, five)),
         (json!({"operator": "exact"}), of(Comparison::Equal, 3, five)),
         (json!({"operator": "about"}), of(Comparison::Equal, 3, five)),
         (json!({"operator": null}), of(Comparison::Equal, 3, five)),
@@ -126,6 +125,27 @@ fn negation_is_posthogs() {
     }
 }
 
+#[test]
+fn an_ignored_negation_is_pointed_out() {
+    let refer = json!({"key": "id", "type": "cohort", "value": 2, "negation": true});
+    let nested = json!({"type": "AND", "values": [{"type": "OR", "values": [refer]}]});
+    for (kind, warned) in [("AND", false), ("OR", true)] {
+        let one = json!({"type": kind, "values": [refer]});
+        let compiled = body(json!({"flags": [], "cohorts": {
+            "1": one, "2": {"type": "AND", "values": []},
+        }}));
+        assert_eq!(!compiled.warnings.is_empty(), warned, "{kind}");
+    }
+    let compiled = body(json!({"flags": [], "cohorts": {
+        "1": {"filters": {"properties": nested}}, "2": {"type": "AND", "values": []},
+    }}));
+    let said: Vec<String> = compiled.warnings.iter().map(ToString::to_string).collect();
+    let expected = "shop/posthog.json: cohort `1` takes cohort 2 in, where it is written as left \
+                    out: PostHog's OR ignores the negation of a cohort, and so does Sluice \
+                    (fix: put the negated cohort under an AND of its own, or write it in YAML)";
+    assert_eq!(said, [expected]);
+}
+
 fn read_aloud(condition: &Condition) -> &'static str {
     match condition {
         Condition::Cohort(0) => "in",
@@ -153,7 +173,6 @@ fn a_negated_filter_that_cannot_be_evaluated_matches_nobody() {
 fn what_cannot_be_done_is_a_fault_in_its_place() {
     let unreadable = "cohort_filters_parsing_error";
     let rows = [
-        (behavioural(json!({"value": "performed_event_sequence"})), "not_supported"),
         (behavioural(json!({"event_type": "actions", "key": 12})), "not_supported"),
         (behavioural(json!({"explicit_datetime": "2026-01-01"})), "not_supported"),
         (behavioural(json!({"explicit_datetime_to": "-1d"})), "not_supported"),

@@ -80,16 +80,12 @@ fn a_condition_has_one_kind() {
             "1:10: one condition can't be both `did` and `cohort` \
              (fix: write two conditions under `all:` or `any:`)",
         ),
-        (
-            "members: { sequence: [ { did: a } ] }",
-            "1:12: `sequence` conditions aren't supported yet \
-             (fix: count events with `did`, `count` and `within`)",
-        ),
         ("members: { di: a }", "1:12: no kind of condition has `di` (fix: did you mean `did`?)"),
         (
             "members: {}",
             "1:10: this condition is empty \
-             (fix: one of `did`, `person`, `people`, `cohort`, `all`, `any`, `not`)",
+             (fix: one of `did`, `first`, `last`, `known`, `stopped`, `restarted`, `regularly`, \
+             `sequence`, `distinct`, `sum`, `average`, `smallest`, ...)",
         ),
         (
             "members: { person: { plan: pro }, within: 5m }",

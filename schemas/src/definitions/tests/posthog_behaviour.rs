@@ -1,0 +1,197 @@
+//! PostHog's behavioural conditions, form by form, and what they compile to.
+
+use serde_json::{Value, json};
+
+use super::aloud::aloud;
+use super::posthog::body;
+use super::posthog_cohort::behavioural;
+use super::the_project;
+
+/// Each row: what the leaf says beside `key: buy` and five minutes, then read aloud.
+fn check(rows: &[(Value, &str)]) {
+    for (more, expected) in rows {
+        let cohort = json!({"type": "AND", "values": [behavioural(more.clone())]});
+        let compiled = body(json!({"flags": [], "cohorts": {"1": cohort}}));
+        let project = the_project(&compiled);
+        let said = aloud(project, &project.cohorts[0].members);
+        let said = said.trim_start_matches('(').to_owned();
+        assert!(said.starts_with(expected), "{more}\n{said}\n{expected}");
+    }
+}
+
+#[test]
+fn a_window_may_have_ended() {
+    check(&[
+        (
+            json!({"value": "performed_event", "explicit_datetime": "-2h",
+                "explicit_datetime_to": "-1h"}),
+            "count buy{each 1h 1 for 2h} in 2h..1h >= 1)",
+        ),
+        (
+            json!({"explicit_datetime": "-3d", "explicit_datetime_to": "-1d"}),
+            "count buy{each 2d 3 for 3d} in 3d..1d >= 3)",
+        ),
+        (
+            json!({"explicit_datetime": "-1d", "explicit_datetime_to": "-3d"}),
+            "not_supported: the time since \"-1d\" has no end after its beginning",
+        ),
+        (
+            json!({"explicit_datetime": "2026-01-01", "explicit_datetime_to": "2026-02-01"}),
+            "not_supported: \"2026-01-01\" is a date: a window that doesn't move",
+        ),
+        (
+            json!({"explicit_datetime_to": "-1d"}),
+            "not_supported: `explicit_datetime_to` without `explicit_datetime`",
+        ),
+        (
+            json!({"operator_value": 682, "explicit_datetime": "-400d",
+                "explicit_datetime_to": "-1d"}),
+            "count buy{each 399d 682 for 400d}",
+        ),
+        (
+            json!({"operator_value": 100, "explicit_datetime": "-400d",
+                "explicit_datetime_to": "-399d"}),
+            "not_supported: this may take 80400 entries of one person, and 4096 are kept",
+        ),
+    ]);
+}
+
+#[test]
+fn at_most_so_often_is_at_least_once() {
+    check(&[
+        (
+            json!({"operator": "lte"}),
+            "count buy{newest 4 for 5m} in 5m..0 >= 1 and count buy{newest 4 for 5m} in 5m..0 <= 3",
+        ),
+        (
+            json!({"operator": "lt"}),
+            "count buy{newest 3 for 5m} in 5m..0 >= 1 and count buy{newest 3 for 5m} in 5m..0 < 3",
+        ),
+        (
+            json!({"operator": "lte", "operator_value": 0}),
+            "count buy{newest 1 for 5m} in 5m..0 <= 0)",
+        ),
+        (
+            json!({"operator": "lt", "operator_value": 1}),
+            "count buy{newest 1 for 5m} in 5m..0 < 1)",
+        ),
+    ]);
+}
+
+#[test]
+fn a_first_time_lies_in_the_window() {
+    let first = |more: Value| merged(json!({"value": "performed_event_first_time"}), more);
+    check(&[
+        (first(json!({})), "when buy{earliest 1 for ever} in 5m..0)"),
+        (first(json!({"explicit_datetime": "-1w"})), "when buy{earliest 1 for ever} in 7d..0)"),
+        (
+            first(json!({"event_filters": [{"key": "p", "value": "x"}]})),
+            "not_supported: `event_filters` on a first time aren't supported",
+        ),
+    ]);
+}
+
+#[test]
+fn a_sequence_is_two_events() {
+    let sequence = |more: Value| {
+        let leaf = json!({"value": "performed_event_sequence", "seq_event": "pay",
+            "seq_event_type": "events", "seq_time_value": 1, "seq_time_interval": "hour",
+            "time_value": 2, "time_interval": "week"});
+        merged(leaf, more)
+    };
+    check(&[
+        (
+            sequence(json!({})),
+            "buy{newest 256 for 14d} → pay{newest 256 for 14d} after 0..1h in 14d..0)",
+        ),
+        (
+            sequence(json!({"seq_event": "buy"})),
+            "buy{newest 256 for 14d} → buy{newest 256 for 14d} after 0..1h in 14d..0)",
+        ),
+        (
+            sequence(json!({"explicit_datetime": "-2d", "explicit_datetime_to": "-1d"})),
+            "buy{newest 256 for 2d} → pay{newest 256 for 2d} after 0..1h in 2d..1d)",
+        ),
+        (
+            sequence(json!({"seq_event": 12, "seq_event_type": "actions"})),
+            "not_supported: conditions on actions aren't supported",
+        ),
+        (sequence(json!({"seq_event": null})), "cohort_filters_parsing_error: `null` isn't"),
+        (
+            sequence(json!({"seq_time_value": null})),
+            "cohort_filters_parsing_error: a behavioural condition has no `seq_time_value`",
+        ),
+        (
+            sequence(json!({"event_filters": [{"key": "p", "value": "x"}]})),
+            "not_supported: `event_filters` on `performed_event_sequence` aren't supported",
+        ),
+    ]);
+}
+
+#[test]
+fn regularly_counts_periods_back_from_now() {
+    let regularly = |more: Value| {
+        let leaf = json!({"value": "performed_event_regularly", "operator_value": 1,
+            "time_value": 2, "time_interval": "day", "min_periods": 3, "total_periods": 4});
+        merged(leaf, more)
+    };
+    check(&[
+        (regularly(json!({})), "buy{each 2d 1 for 8d} in 3 of 4 times 2d)"),
+        (regularly(json!({"operator": "gt", "operator_value": 0})), "buy{each 2d 1 for 8d}"),
+        (
+            regularly(json!({"operator_value": 2})),
+            "not_supported: a period with another count than \"at least 1\"",
+        ),
+        (regularly(json!({"operator": "exact"})), "not_supported: a period with another count"),
+        (
+            regularly(json!({"min_periods": 5})),
+            "cohort_filters_parsing_error: 5 of 4 periods is more than there are",
+        ),
+        (
+            regularly(json!({"total_periods": 0})),
+            "cohort_filters_parsing_error: `0` isn't a number of periods",
+        ),
+        (
+            regularly(json!({"time_interval": "year", "total_periods": 3, "time_value": 1})),
+            "not_supported: 3 periods reach back further than 400 days",
+        ),
+    ]);
+}
+
+#[test]
+fn stopping_and_restarting_have_a_quiet_time() {
+    let quiet = |kind: &str, more: Value| {
+        let leaf = json!({"value": kind, "time_value": 30, "time_interval": "day",
+            "seq_time_value": 1, "seq_time_interval": "week"});
+        merged(leaf, more)
+    };
+    let (stopped, restarted) = ("stopped_performing_event", "restarted_performing_event");
+    check(&[
+        (quiet(stopped, json!({})), "when buy{newest 1 for 30d} in 30d..7d)"),
+        (
+            quiet(stopped, json!({"event_filters": [{"key": "p", "value": "x"}]})),
+            "when buy[p]{newest 1 for 30d} in 30d..7d)",
+        ),
+        (
+            quiet(restarted, json!({})),
+            "when buy{earliest 1 for ever} in ever..30d \
+             and count buy{each 23d 1 for 30d} in 30d..7d = 0 \
+             and count buy{newest 1 for 7d} in 7d..0 >= 1)",
+        ),
+        (
+            quiet(restarted, json!({"time_value": 1})),
+            "cohort_filters_parsing_error: `seq_time_value` has to be more recent",
+        ),
+        (
+            quiet(stopped, json!({"explicit_datetime": "-1d"})),
+            "not_supported: `explicit_datetime` isn't supported here",
+        ),
+    ]);
+}
+
+fn merged(mut leaf: Value, more: Value) -> Value {
+    for (key, value) in more.as_object().expect("an object") {
+        leaf[key] = value.clone();
+    }
+    leaf
+}

@@ -1,0 +1,280 @@
+//! Conditions that are refused, kind by kind: the whole message, with its place and its fix.
+
+use super::shop;
+use crate::definitions::Problem;
+
+/// Checks every problem of a cohort whose condition stands on line 1 from column 12 on.
+fn check(rows: &[(&str, &[&str])]) {
+    for (text, expected) in rows {
+        let text = format!("members: {{ {text} }}");
+        let problems = shop(&[("cohorts/x.yaml", &text)]).expect_err(&text);
+        let problems: Vec<String> = problems.iter().map(Problem::to_string).collect();
+        let expected: Vec<String> =
+            expected.iter().map(|said| format!("shop/cohorts/x.yaml:1:{said}")).collect();
+        assert_eq!(problems, expected, "{text}");
+    }
+}
+
+const LENGTH: &str = "a length is a whole number and one of s, m, h, d, w, such as `30s` or `5m`";
+
+#[test]
+fn all_mistakes_of_a_condition_are_told_together() {
+    check(&[(
+        "did: 7, where: { p: '> x' }, count: often, within: soon",
+        &[
+            "17: `did` should be a text and is a number (fix: put it in quotes: \"7\")",
+            "32: `p` is compared with `x`, which isn't a number \
+             (fix: write it like `\"> 50\"`; for the very text, `is: ...`)",
+            "48: `count` should be a comparison with a whole number and is `often` \
+             (fix: write it like `\">= 3\"`, with one of >=, >, <=, <, =, !=)",
+            &format!("63: `within: soon` isn't a window (fix: {LENGTH})"),
+        ],
+    )]);
+}
+
+#[test]
+fn a_range_is_two_lengths() {
+    let two = "`between` should be two lengths of time \
+               (fix: write them like `[10m, 5m]`, the older end first)";
+    check(&[
+        (
+            "did: a, within: 5m, between: [10m, 5m]",
+            &["41: a `did` condition can't have both `within` and `between` \
+               (fix: keep one of them)"],
+        ),
+        ("did: a, between: 5m", &[&format!("29: {two}")]),
+        ("did: a, between: [5m]", &[&format!("29: {two}")]),
+        (
+            "did: a, between: [5m, 10m]",
+            &["29: `between` ends before it begins \
+               (fix: write the older end first: `[10m, 5m]`)"],
+        ),
+        (
+            "did: a, between: [x, 0s]",
+            &[
+                &format!("30: `between: x` isn't a window (fix: {LENGTH})"),
+                "33: `between: 0s` isn't a window (fix: a window is between 1s and 400d long)",
+            ],
+        ),
+        (
+            "did: a, between: [400d, 399d], count: '>= 6'",
+            &["10: this may take 4824 entries of one person, and 4096 are kept: up to 12 of each \
+               1d since 400d ago (fix: write a lower number, a longer time, or one that began \
+               less long ago)"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_moment_is_told_once() {
+    let age = "(fix: write it like `\">= 30d\"` or `\"<= 7d\"`)";
+    check(&[
+        ("first: a", &["10: a `first` condition needs `within` (fix: add `within: 5m`)"]),
+        (
+            "last: a, ago: '>= 1d', within: 1d",
+            &["43: a `last` condition says twice when it was \
+               (fix: keep one of `within`, `between` and `ago`)"],
+        ),
+        ("last: a, ago: 1d", &[&format!("26: `ago: 1d` doesn't say how long ago {age}")]),
+        ("last: a, ago: '> 1d'", &[&format!("26: `ago: > 1d` doesn't say how long ago {age}")]),
+        (
+            "first: a, ago: '>= 500d'",
+            &["27: `ago: >= 500d` isn't a length of time \
+               (fix: a window is between 1s and 400d long)"],
+        ),
+        ("known: 7", &[&format!("19: `known: 7` doesn't say how long ago {age}")]),
+        (
+            "first: a, count: '>= 2', within: 1d",
+            &["22: a `first` condition has no `count` \
+               (fix: one of `first`, `where`, `within`, `between`, `ago`)"],
+        ),
+        (
+            "stopped: a, within: 7d, quiet: 7d",
+            &["43: nobody did it within that time and was quiet for all of it \
+               (fix: write a `within` that is longer than `quiet`)"],
+        ),
+        (
+            "stopped: a",
+            &[
+                "10: a `stopped` condition needs `within` (fix: add `within: 5m`)",
+                "10: a `stopped` condition needs `quiet` (fix: add `quiet: 7d`)",
+            ],
+        ),
+        (
+            "restarted: a, quiet: 7d",
+            &["33: `quiet` should be two lengths of time \
+               (fix: write them like `[10m, 5m]`, the older end first)"],
+        ),
+    ]);
+}
+
+#[test]
+fn periods_are_counted() {
+    let periods = "`of last` should be a number of hours, days or weeks \
+                   (fix: write it like `24 hours`, `7 days` or `4 weeks`)";
+    let least = "`at least` should be a whole number of periods (fix: write it like `at least: 3`)";
+    check(&[
+        ("regularly: a, at least: 3, of last: 7", &[&format!("48: {periods}")]),
+        ("regularly: a, at least: 3, of last: 7 months", &[&format!("48: {periods}")]),
+        (
+            "regularly: a, at least: 0, of last: 0 days",
+            &[&format!("36: {least}"), &format!("48: {periods}")],
+        ),
+        (
+            "regularly: a, at least: 8, of last: 7 days",
+            &["36: there are no 8 periods in the last 7 (fix: write a number from 1 to 7)"],
+        ),
+        (
+            "regularly: a, at least: 8, of last: 500 days",
+            &["48: 500 periods reach back further than 400 days (fix: write a lower number, a \
+               longer time, or one that began less long ago)"],
+        ),
+        (
+            "regularly: a, at least: 8, of last: 2000 hours",
+            &["48: this may take 8012 entries of one person, and 4096 are kept: up to 2 of each \
+               30m since 2001h ago (fix: write a lower number, a longer time, or one that began \
+               less long ago)"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_summary_is_compared_with_a_number() {
+    let how = "with one of >=, >, <=, <, =, !=)";
+    check(&[
+        (
+            "sum: price, is: '> 1', within: 1d",
+            &["10: a `sum` condition needs `of` (fix: add `of: purchase`)"],
+        ),
+        (
+            "sum: price, of: a, within: 1d",
+            &["10: a `sum` condition needs `is` (fix: add `is: \"> 100\"`)"],
+        ),
+        (
+            "sum: price, of: a, within: 1d, is: 100",
+            &["47: `is: 100` doesn't say how to compare \
+               (fix: write `is: \">= 100\"` or `is: \"= 100\"`)"],
+        ),
+        (
+            "sum: price, of: a, within: 1d, is: '> 100000000000000000'",
+            &[&format!(
+                "47: `is` should be a comparison with a number and is `> 100000000000000000` \
+                 (fix: write it like `\">= 99.5\"`, {how}"
+            )],
+        ),
+        (
+            "sum: price, of: a, within: 1d, count: '> 1', is: '> 1'",
+            &["43: a `sum` condition has no `count` (fix: one of `sum`, `of`, `where`, `is`, \
+               `within`, `between`, `compared with`)"],
+        ),
+        (
+            "distinct: p, of: a, within: 1d, count: '>= 257'",
+            &["51: a count of 257 is more than Sluice keeps (fix: write a number up to 256)"],
+        ),
+        (
+            "latest: p, of: a, within: 1d, is: { contains: x, set: true }, nth: 0",
+            &[
+                "46: `is` asks 2 things of one value (fix: write one test; two `latest` \
+                 conditions under `all:` ask two)",
+                "79: `nth` should say which value, counted from the newest \
+                 (fix: write a number from 1, the newest, to 256)",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn a_factor_needs_another_number() {
+    let factor = "a factor of the number that `compared with` names";
+    let how = "(fix: write it like `\">= 2x\"`, with one of >=, >, <=, <, =, !=)";
+    check(&[
+        (
+            "did: a, within: 1d, count: '>= 2x'",
+            &["39: `>= 2x` is a factor, and there is no number to multiply \
+               (fix: add `compared with: { between: [10m, 5m] }`, or drop the x)"],
+        ),
+        (
+            "sum: p, of: a, within: 1d, is: '>= 2x'",
+            &["43: `>= 2x` is a factor, and there is no number to multiply \
+               (fix: add `compared with: { between: [10m, 5m] }`, or drop the x)"],
+        ),
+        (
+            "did: a, within: 1d, count: '>= 2', compared with: { did: b }",
+            &[&format!("39: `count` should be a comparison with {factor} and is `>= 2` {how}")],
+        ),
+        (
+            "did: a, within: 1d, compared with: { did: b }",
+            &["10: a `did` condition needs `count` (fix: add `count: \"> 1x\"`)"],
+        ),
+        (
+            "did: a, within: 1d, count: '> 0.0001x', compared with: { did: b }",
+            &["39: `count` is compared with `> 0.0001x`, which is no factor \
+               (fix: write one from `0.001x` to `1000x`, three places)"],
+        ),
+        (
+            "did: a, within: 1d, count: '> 1x', compared with: {}",
+            &["62: `compared with` names no other number \
+               (fix: name an event, or another time: `{ between: [10m, 5m] }`)"],
+        ),
+        (
+            "did: a, within: 1d, count: '> 1x', compared with: { did: b, count: '> 1' }",
+            &["72: `compared with` has no `count` \
+               (fix: one of `where`, `within`, `between`, `did`)"],
+        ),
+    ]);
+}
+
+#[test]
+fn steps_come_in_order() {
+    let after = "`after` doesn't say how long after the step before \
+                 (fix: write it like `\"<= 1m\"`, `\">= 10s\"` or `[10s, 1m]`, from 1s to 400d)";
+    let first = |key| {
+        format!(
+            "there is no step before the first that `{key}` could speak of \
+             (fix: move it to a later step)"
+        )
+    };
+    check(&[
+        (
+            "sequence: [ { did: a } ]",
+            &[
+                "10: a `sequence` condition needs `within` (fix: add `within: 5m`)",
+                "22: a sequence has 2 to 5 steps, and this has 1 \
+                 (fix: write steps like `- { did: product viewed }`)",
+            ],
+        ),
+        (
+            "within: 1m, sequence: [ { did: a, after: '<= 1m' }, { did: b } ]",
+            &[&format!("53: {}", first("after"))],
+        ),
+        (
+            "within: 1m, sequence: [ { did: a, without: { did: b } }, { did: b } ]",
+            &[&format!("55: {}", first("without"))],
+        ),
+        (
+            "within: 1m, sequence: [ { did: a }, { did: b, after: 1m }, \
+             { did: c, after: [2m, 1m] } ]",
+            &[&format!("65: {after}"), &format!("88: {after}")],
+        ),
+        (
+            "within: 1m, without: { did: x }, \
+             sequence: [ { did: a }, { did: b, without: { did: y } } ]",
+            &["88: `without` stands at the step and at the whole sequence \
+               (fix: keep the one at the steps, or that of the whole)"],
+        ),
+        (
+            "within: 1m, unfinished: maybe, same: 5, without: { event: x }, \
+             sequence: [ { did: a, count: '> 1' }, { event: b } ]",
+            &[
+                "36: `unfinished` should be `true` or `false` and is a text \
+                 (fix: write `true` or `false`)",
+                "49: `same` should be a text and is a number (fix: put it in quotes: \"5\")",
+                "61: `without` needs `did` (fix: add `did: purchase`)",
+                "63: `without` has no `event` (fix: one of `did`, `where`)",
+                "97: a step has no `count` (fix: one of `did`, `where`, `after`, `without`)",
+                "113: a step needs `did` (fix: add `did: purchase`)",
+                "115: a step has no `event` (fix: one of `did`, `where`, `after`, `without`)",
+            ],
+        ),
+    ]);
+}
