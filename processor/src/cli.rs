@@ -57,7 +57,7 @@ fn command() -> Clap {
                 .help("Start without the visitors"),
         );
     let check = Clap::new("check")
-        .about("Check a folder of definitions")
+        .about("Check a folder of definitions, and the examples in it")
         .arg(Arg::new("folder").default_value("definitions").help("The folder"));
     let health = Clap::new("health").about("Ask this machine's node whether it is ready");
     Clap::new("sluice")

@@ -5,6 +5,7 @@ mod cli;
 mod clocks;
 mod definitions;
 mod dev;
+mod examples;
 mod fill;
 mod fold;
 mod follow;
@@ -18,6 +19,7 @@ mod settings;
 #[cfg(test)]
 mod simulation;
 mod store;
+mod why;
 mod worker;
 mod writes;
 
@@ -218,21 +220,29 @@ fn check(folder: &std::path::Path) -> anyhow::Result<()> {
         Ok(compiled) => {
             compiled.warnings.iter().for_each(|warning| println!("{warning}"));
             for project in compiled.catalog.projects() {
+                let examples = project.cohorts.iter().map(|cohort| cohort.examples.len());
                 println!(
-                    "{}: {} flags, {} cohorts, {} matchers",
+                    "{}: {} flags, {} cohorts with {} examples, {} matchers",
                     project.name,
                     project.flags.len(),
                     project.cohorts.len(),
+                    examples.sum::<usize>(),
                     project.matchers.len()
                 );
             }
-            Ok(())
+            refuse(&examples::wrong(&compiled.catalog), folder)
         }
-        Err(problems) => {
-            problems.iter().for_each(|problem| eprintln!("{problem}"));
-            anyhow::bail!("{} problems in {}", problems.len(), folder.display())
-        }
+        Err(problems) => refuse(&problems, folder),
     }
+}
+
+fn refuse(
+    problems: &[schemas::definitions::Problem],
+    folder: &std::path::Path,
+) -> anyhow::Result<()> {
+    problems.iter().for_each(|problem| eprintln!("{problem}"));
+    anyhow::ensure!(problems.is_empty(), "{} problems in {}", problems.len(), folder.display());
+    Ok(())
 }
 
 /// Asks this machine's node whether it is ready: what a container's health check runs.

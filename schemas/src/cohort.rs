@@ -3,6 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use crate::behaviour::{Behaviour, Watched};
+use crate::example::Example;
 use crate::fault::Fault;
 use crate::filter::Filter;
 
@@ -21,6 +22,8 @@ pub struct Cohort {
     pub id: Option<i64>,
     /// Who is in.
     pub members: Condition,
+    /// What its file says of imaginary people.
+    pub examples: Vec<Example>,
 }
 
 /// One question about a person.

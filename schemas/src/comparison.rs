@@ -18,6 +18,28 @@ pub enum Comparison {
 }
 
 impl Comparison {
+    /// Every one; the longer signs come first, because the shorter ones begin them.
+    pub const ALL: [Comparison; 6] = [
+        Comparison::AtLeast,
+        Comparison::AtMost,
+        Comparison::NotEqual,
+        Comparison::Greater,
+        Comparison::Less,
+        Comparison::Equal,
+    ];
+
+    /// As it is written.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Comparison::Equal => "=",
+            Comparison::NotEqual => "!=",
+            Comparison::Greater => ">",
+            Comparison::AtLeast => ">=",
+            Comparison::Less => "<",
+            Comparison::AtMost => "<=",
+        }
+    }
+
     /// Whether `left` compares so with `right`.
     pub fn holds<T: PartialOrd>(self, left: T, right: T) -> bool {
         match self {

@@ -66,6 +66,15 @@ impl Decimal {
     }
 }
 
+/// A number of units of 10⁻¹⁸, written with as many places as it needs.
+pub fn written(units: i128) -> String {
+    let sign = if units < 0 { "-" } else { "" };
+    let (whole, fraction) =
+        (units.unsigned_abs() / ONE as u128, units.unsigned_abs() % ONE as u128);
+    let written = format!("{sign}{whole}.{fraction:018}");
+    written.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +108,14 @@ mod tests {
         ];
         for (text, units) in rows {
             assert_eq!(Decimal::parse(text).map(Decimal::units), units, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_as_they_are_read() {
+        for text in ["0", "12.5", "-0.1", "1000", "99999999999999999", "0.000000000000000001"] {
+            let number = Decimal::parse(text).expect("a number");
+            assert_eq!(written(number.units()), text);
         }
     }
 

@@ -13,6 +13,7 @@ pub mod comparison;
 pub mod decimal;
 pub mod definitions;
 pub mod event;
+pub mod example;
 pub mod fault;
 pub mod filter;
 pub mod flag;

@@ -46,6 +46,16 @@ pub fn parse_length_ms(text: &str) -> Result<i64, LengthError> {
     window_ms(digits, unit_ms).ok_or(LengthError::OutOfRange)
 }
 
+/// A length of time in the largest unit up to days that says it exactly.
+pub fn length(length_ms: i64) -> String {
+    let units = [(DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "m"), (SECOND_MS, "s")];
+    let exact = units.iter().find(|(unit_ms, _)| length_ms % unit_ms == 0);
+    exact.map_or_else(
+        || format!("{length_ms}ms"),
+        |(unit_ms, name)| format!("{}{name}", length_ms / unit_ms),
+    )
+}
+
 /// The milliseconds of PostHog's relative time, such as `-2h`, `-5M` (minutes) or `-1m` (a
 /// month of 30 days); the sign is ignored. None if it is another form, or no window's length.
 pub fn parse_relative_ms(text: &str) -> Option<i64> {

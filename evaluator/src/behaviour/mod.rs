@@ -6,7 +6,8 @@ mod sequence;
 mod when;
 
 use jiff::tz::TimeZone;
-use schemas::behaviour::{Ago, Behaviour, Watched};
+pub use number::Span;
+use schemas::behaviour::{Ago, Behaviour, Number, Watched};
 use schemas::lookup::{Coverage, Facts};
 use schemas::unknown::Unknown;
 use schemas::window::values::Values;
@@ -48,6 +49,11 @@ impl<'a> Seen<'a> {
             Behaviour::Sequence(asked) => sequence::happened(self, asked),
         };
         answer.map_or_else(|unknown| Truth::Open(Why::Unknown(unknown)), Truth::from)
+    }
+
+    /// What a number of the person is, or may be.
+    pub fn number(self, asked: &Number<Watched>) -> Span {
+        number::span(self, asked)
     }
 
     fn range(self, ago: Ago) -> Range {

@@ -8,7 +8,7 @@ use crate::catalog::Take;
 use crate::comparison::Comparison;
 use crate::decimal::Decimal;
 use crate::filter::Filter;
-use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, WINDOW_MS_MAX};
+use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, WINDOW_MS_MAX, length};
 use crate::window::stretches::{STRETCHED_ENTRIES_MAX, entries_most};
 use crate::window::{ENTRIES_SUMMED, FOREVER_MS, Keep, Kept};
 
@@ -117,16 +117,6 @@ impl Events {
 /// The steps came in order, all of them then.
 pub(super) fn sequence(steps: Vec<Step<MatcherDraft>>, ago: Ago, same: bool) -> Draft {
     Draft::asking(Behaviour::Sequence(Sequence { steps, ago, same }))
-}
-
-/// A length of time in the largest unit up to days that says it exactly.
-pub(super) fn length(length_ms: i64) -> String {
-    let units = [(DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "m"), (SECOND_MS, "s")];
-    let exact = units.iter().find(|(unit_ms, _)| length_ms % unit_ms == 0);
-    exact.map_or_else(
-        || format!("{length_ms}ms"),
-        |(unit_ms, name)| format!("{}{name}", length_ms / unit_ms),
-    )
 }
 
 fn stretches(k: u16, length_ms: i64, horizon_ms: i64) -> Result<Kept, TooMuch> {

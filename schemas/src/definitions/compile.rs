@@ -176,6 +176,7 @@ fn assemble(
             description: cohort.description.clone(),
             id: cohort.id,
             members: resolver.condition(&cohort.members),
+            examples: cohort.examples.clone(),
         }
     });
     Project {

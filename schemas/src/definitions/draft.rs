@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::problem::Place;
 use crate::behaviour::Behaviour;
 use crate::catalog::Take;
+use crate::example::Example;
 use crate::fault::Fault;
 use crate::filter::{Filter, PropertyMatching};
 use crate::flag::{Flag, Variant};
@@ -37,6 +38,7 @@ pub(super) struct CohortDraft {
     pub description: String,
     pub id: Option<i64>,
     pub members: Draft,
+    pub examples: Vec<Example>,
     /// Its file, where a problem can be shown.
     pub file: String,
     /// Whether a mistake in it is a problem of the file, rather than a fault of a flag.
@@ -104,6 +106,7 @@ impl CohortDraft {
             description: String::new(),
             id: None,
             members: Draft::nobody(),
+            examples: Vec::new(),
             file: file.to_owned(),
             strict: true,
         }

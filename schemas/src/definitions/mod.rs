@@ -8,6 +8,7 @@ mod behaviours;
 mod compile;
 mod condition;
 mod draft;
+mod example;
 mod node;
 mod posthog;
 mod posthog_behaviour;

@@ -69,8 +69,11 @@ pub(super) fn body(
         let description = text_of(value, "name").unwrap_or_default();
         let members = posthog_cohort::members(id, value, matching, warnings);
         let file = problems.file().to_owned();
+        let examples = Vec::new();
         let id_number = id.parse().ok();
-        (id.clone(), CohortDraft { description, id: id_number, members, file, strict: false })
+        let draft =
+            CohortDraft { description, id: id_number, members, examples, file, strict: false };
+        (id.clone(), draft)
     });
     let group_types = object("group_type_mapping").iter().filter_map(|(index, name)| {
         let name = name.as_str()?;

@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::condition;
 use super::draft::{CohortDraft, Draft, FlagDraft, RuleDraft, RulesDraft};
+use super::example;
 use super::node::{self, Fields, Node, Yaml};
 use super::problem::{Place, Problems, suggestion};
 use crate::flag::{Flag, Variant};
@@ -107,16 +108,18 @@ fn time_zone(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<jiff::t
 /// Reads a cohort's file; its name is the key.
 pub(super) fn cohort(text: &str, problems: &mut Problems<'_>) -> Option<CohortDraft> {
     let node = node::parse(text, problems)?;
-    let fields = node.fields("a cohort", &["description", "members"], problems)?;
+    let fields = node.fields("a cohort", &["description", "members", "examples"], problems)?;
     let description = description(&fields, problems);
     let example = "members: { did: purchase, within: 5m }";
     let members = fields.need("members", "a cohort", example, problems);
-    let members = members.and_then(|node| condition::read(node, problems))?;
+    let members = members.and_then(|node| condition::read(node, problems));
+    let examples = example::read(&fields, problems);
     let file = problems.file().to_owned();
     Some(CohortDraft {
         description: description?.unwrap_or_default(),
         id: None,
-        members,
+        members: members?,
+        examples: examples?,
         file,
         strict: true,
     })

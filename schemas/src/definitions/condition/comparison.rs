@@ -7,18 +7,10 @@ use crate::decimal::{Decimal, ONE};
 
 /// The comparison that `text` begins with, and what follows it.
 pub(crate) fn split_comparison(text: &str) -> Option<(Comparison, &str)> {
-    // The longer signs come first, because the shorter ones begin them.
-    let signs = [
-        (">=", Comparison::AtLeast),
-        ("<=", Comparison::AtMost),
-        ("!=", Comparison::NotEqual),
-        (">", Comparison::Greater),
-        ("<", Comparison::Less),
-        ("=", Comparison::Equal),
-    ];
     let text = text.trim();
-    signs.iter().find_map(|(sign, comparison)| {
-        text.strip_prefix(sign).map(|rest| (*comparison, rest.trim_start()))
+    Comparison::ALL.into_iter().find_map(|comparison| {
+        let rest = text.strip_prefix(comparison.sign())?;
+        Some((comparison, rest.trim_start()))
     })
 }
 

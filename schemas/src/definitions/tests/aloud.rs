@@ -5,9 +5,8 @@ use crate::behaviour::{
 };
 use crate::catalog::{Project, Take};
 use crate::cohort::Condition;
-use crate::comparison::Comparison;
-use crate::decimal::{Decimal, ONE};
-use crate::definitions::behaviours::length;
+use crate::decimal::{self, Decimal};
+use crate::time::length;
 use crate::window::{FOREVER_MS, Keep};
 
 /// The condition in words: of each matcher its event, how many filters, what it takes, and in
@@ -37,7 +36,7 @@ fn asked(project: &Project, behaviour: &Behaviour<Watched>) -> String {
                     format!("{thousandths}‰ of {}", number(project, other))
                 }
             };
-            format!("{} {} {right}", number(project, left), sign(*comparison))
+            format!("{} {} {right}", number(project, left), comparison.sign())
         }
         Behaviour::When(asked) => format!("when {} in {}", of(&asked.of), range(asked.ago)),
         Behaviour::Latest(asked) => {
@@ -121,16 +120,5 @@ fn ms(length_ms: i64) -> String {
 }
 
 fn digits(number: Decimal) -> String {
-    (number.units() as f64 / ONE as f64).to_string()
-}
-
-fn sign(comparison: Comparison) -> &'static str {
-    match comparison {
-        Comparison::Equal => "=",
-        Comparison::NotEqual => "!=",
-        Comparison::Greater => ">",
-        Comparison::AtLeast => ">=",
-        Comparison::Less => "<",
-        Comparison::AtMost => "<=",
-    }
+    decimal::written(number.units())
 }

@@ -1,0 +1,188 @@
+//! Why a cohort says what it says of somebody, in words: the part that decided.
+
+use evaluator::behaviour::Seen;
+use evaluator::cohort::Asked;
+use evaluator::truth::Truth;
+use schemas::behaviour::{
+    Aggregate, Ago, Behaviour, Compared, Number, Operand, Period, Regularly, Watched,
+};
+use schemas::catalog::{Matcher, Project};
+use schemas::cohort::Condition;
+use schemas::decimal::written;
+use schemas::time::length;
+use schemas::window::{FOREVER_MS, Keep};
+
+/// One person, asked, and what there is to explain it with.
+#[derive(Clone, Copy)]
+pub struct Why<'a> {
+    /// The project whose condition is asked.
+    pub project: &'a Project,
+    /// The person.
+    pub asked: &'a Asked<'a>,
+    /// The person's events.
+    pub seen: Seen<'a>,
+}
+
+impl<'a> Why<'a> {
+    /// The part of the condition that decided, and how it came out.
+    pub fn said(self, condition: &'a Condition) -> String {
+        match condition {
+            Condition::All(parts) => self.parts(parts, "all", Truth::False),
+            Condition::Any(parts) => self.parts(parts, "any", Truth::True),
+            Condition::Not(inner) => format!("`not` of: {}", self.said(inner)),
+            Condition::Behaviour(behaviour) => self.behaviour(behaviour),
+            Condition::Person(filter) => {
+                let passes = self.asked.holds(condition) == Truth::True;
+                let passes = if passes { "passes" } else { "doesn't pass" };
+                format!("the person's `{}` {passes}", filter.key)
+            }
+            Condition::Listed(_) => {
+                let listed = self.asked.holds(condition) == Truth::True;
+                format!("the person is {}", if listed { "listed" } else { "not listed" })
+            }
+            Condition::Cohort(index) => {
+                let cohort = &self.project.cohorts[*index];
+                let said = match self.asked.is_in(*index) {
+                    Truth::True => "in",
+                    Truth::False => "not in",
+                    Truth::Open(_) => "perhaps in",
+                };
+                format!("{said} cohort `{}`, because {}", cohort.key, self.said(&cohort.members))
+            }
+            Condition::Fault(fault) => fault.message.clone(),
+        }
+    }
+
+    /// The first part with the answer that decides alone; else how all of them came out.
+    fn parts(self, parts: &'a [Condition], word: &str, alone: Truth<'_>) -> String {
+        if let [only] = parts {
+            return self.said(only);
+        }
+        let deciding = parts.iter().position(|part| self.asked.holds(part) == alone);
+        if let Some(at) = deciding {
+            let holds = if alone == Truth::True { "holds" } else { "doesn't hold" };
+            let said = self.said(&parts[at]);
+            return format!("part {} of `{word}` {holds}: {said}", at + 1);
+        }
+        let said: Vec<String> = parts.iter().map(|part| self.said(part)).collect();
+        match alone {
+            Truth::True => format!("no part of `{word}` holds: {}", said.join("; ")),
+            _ => format!("every part of `{word}` holds: {}", said.join("; ")),
+        }
+    }
+
+    fn behaviour(self, behaviour: &Behaviour<Watched>) -> String {
+        let holds = self.seen.holds(behaviour) == Truth::True;
+        match behaviour {
+            Behaviour::Number(asked) => self.compared(asked),
+            Behaviour::When(asked) => {
+                let which = match asked.of.kept.keep {
+                    Keep::Earliest => "first",
+                    _ => "last",
+                };
+                let newest = self.seen.facts.record.window(asked.of.matcher).newest();
+                let name = self.name(asked.of);
+                let Some(entry) = newest else {
+                    return format!("there was no {name}");
+                };
+                let ago = length((self.seen.now_ms - entry.time_ms()).max(0));
+                let not = if holds { "" } else { "not " };
+                format!("the {which} {name} was {ago} ago, {not}{}", range(asked.ago))
+            }
+            Behaviour::Latest(asked) => {
+                let passes = if holds { "passes" } else { "is missing or doesn't pass" };
+                let (name, ago) = (self.name(asked.of), range(asked.ago));
+                format!("value {} of {name}, counted from the newest {ago}, {passes}", asked.nth)
+            }
+            Behaviour::Regularly(asked) => self.regularly(asked, holds),
+            Behaviour::Sequence(asked) => {
+                let steps: Vec<String> =
+                    asked.steps.iter().map(|step| self.event(step.of)).collect();
+                let came = if holds { "came" } else { "didn't come" };
+                format!("{} {came} so {}", steps.join(", then "), range(asked.ago))
+            }
+        }
+    }
+
+    fn compared(self, asked: &Compared<Watched>) -> String {
+        let sign = asked.comparison.sign();
+        let right = match &asked.right {
+            Operand::Given(number) => written(number.units()),
+            Operand::Of(number, thousandths) => {
+                let factor = f64::from(*thousandths) / 1_000.0;
+                format!("{factor}x of: {}", self.number(number))
+            }
+        };
+        format!("{} (asked: {sign} {right})", self.number(&asked.left))
+    }
+
+    fn number(self, number: &Number<Watched>) -> String {
+        let word = match number.aggregate {
+            Aggregate::Count => "the count",
+            Aggregate::Distinct => "the number of different values",
+            Aggregate::Sum => "the sum",
+            Aggregate::Average => "the average",
+            Aggregate::Smallest => "the smallest",
+            Aggregate::Largest => "the largest",
+        };
+        let span = self.seen.number(number);
+        let is = match (span.low, span.high) {
+            _ if span.is_nothing() => "nothing".to_owned(),
+            (low, high) if low == high => written(low),
+            (i128::MIN, _) => "unknown".to_owned(),
+            // Only so many are kept as the comparison needs.
+            (low, _) => format!("{} or more", written(low)),
+        };
+        format!("{word} of {} {} is {is}", self.name(number.of), range(number.ago))
+    }
+
+    fn regularly(self, asked: &Regularly<Watched>, holds: bool) -> String {
+        let (name, least, last) = (self.name(asked.of), asked.at_least, asked.of_last);
+        let periods = match asked.period {
+            Period::Hour => "hours".to_owned(),
+            Period::Day => "days".to_owned(),
+            Period::Week => "weeks".to_owned(),
+            Period::Back(length_ms) => format!("times {}", length(length_ms)),
+        };
+        let came = if holds { "came" } else { "didn't come" };
+        format!("{name} {came} in {least} of the last {last} {periods}")
+    }
+
+    fn event(self, of: Watched) -> String {
+        self.matcher(of).map_or_else(|| "an event".to_owned(), event)
+    }
+
+    fn matcher(self, of: Watched) -> Option<&'a Matcher> {
+        self.project.matchers.iter().find(|matcher| matcher.id == of.matcher)
+    }
+
+    /// The event, and what is taken of it.
+    fn name(self, of: Watched) -> String {
+        let event = self.event(of);
+        match self.matcher(of).and_then(|matcher| matcher.take.property()) {
+            Some(property) => format!("`{property}` of {event}"),
+            None => event,
+        }
+    }
+}
+
+fn event(matcher: &Matcher) -> String {
+    let event = match matcher.event.as_str() {
+        "" => "event of any kind".to_owned(),
+        event => format!("`{event}`"),
+    };
+    let filtered = if matcher.filters.is_empty() { "" } else { " (as in `where`)" };
+    format!("{event}{filtered}")
+}
+
+fn range(ago: Ago) -> String {
+    let Ago { from_ms, until_ms } = ago;
+    match (from_ms, until_ms) {
+        (FOREVER_MS, 0) => "ever".to_owned(),
+        (FOREVER_MS, until_ms) => format!("at least {} ago", length(until_ms)),
+        (from_ms, 0) => format!("in the last {}", length(from_ms)),
+        (from_ms, until_ms) => {
+            format!("between {} and {} ago", length(from_ms), length(until_ms))
+        }
+    }
+}
