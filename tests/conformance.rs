@@ -151,7 +151,7 @@ fn schema() -> Validator {
     schema_of("event")
 }
 
-fn schema_of(what: &str) -> Validator {
+pub fn schema_of(what: &str) -> Validator {
     let schema = read_schema(&format!("{what}.schema.json"));
     jsonschema::meta::validate(&schema).expect("the schema is a schema");
     // They refer to each other by file name.
@@ -176,7 +176,7 @@ fn read_schema(name: &str) -> Value {
     serde_json::from_str(&text).expect("the schema is JSON")
 }
 
-fn complaints(schema: &Validator, value: &Value) -> Vec<String> {
+pub fn complaints(schema: &Validator, value: &Value) -> Vec<String> {
     schema.iter_errors(value).map(|error| error.to_string()).collect()
 }
 

@@ -1,7 +1,8 @@
 //! Everything that is tested from outside, and the laws that windows keep.
 //!
 //! - [`harness`] runs the real binary, [`broker`] a real Kafka; [`oracle`] knows the right answer.
-//! - [`windows`] and [`registers`] are laws; [`tidy`] and [`conformance`] check what is written.
+//! - [`windows`] and [`registers`] are laws; [`tidy`], [`conformance`] and [`definitions`] check
+//!   what is written.
 //! - [`scenarios`], [`edits`], [`hostile`], [`kafka`], [`clickhouse`], [`losses`],
 //!   [`outages`], [`disk`], [`positions`] and [`sdk`] are stories; [`replay`] kills the
 //!   binary, again and again.
@@ -11,6 +12,7 @@ mod broker;
 mod clickhouse;
 mod client;
 mod conformance;
+mod definitions;
 mod dice;
 mod disk;
 mod edits;

@@ -172,7 +172,9 @@ impl Take {
                 Some(Value::hashed(xxhash_rust::xxh3::xxh3_128(text.as_bytes())))
             }
             Take::Number(_) => Some(Value::number(Decimal::of(value?)?.units())),
-            Take::Passes(filter) => Some(Value::hashed(u128::from(filter.matches(Some(value?))))),
+            Take::Passes(filter) => {
+                Some(if filter.matches(Some(value?)) { Value::PASSED } else { Value::NONE })
+            }
         }
     }
 }
