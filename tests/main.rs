@@ -3,7 +3,7 @@
 //! - [`harness`] runs the real binary, [`broker`] a real Kafka; [`oracle`] knows the right answer.
 //! - [`windows`] and [`registers`] are laws; [`tidy`], [`conformance`] and [`definitions`] check
 //!   what is written.
-//! - [`scenarios`], [`edits`], [`hostile`], [`kafka`], [`clickhouse`], [`losses`],
+//! - [`scenarios`], [`kinds`], [`edits`], [`hostile`], [`kafka`], [`clickhouse`], [`losses`],
 //!   [`outages`], [`disk`], [`positions`] and [`sdk`] are stories; [`replay`] kills the
 //!   binary, again and again.
 #![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
@@ -20,6 +20,7 @@ mod event;
 mod harness;
 mod hostile;
 mod kafka;
+mod kinds;
 mod losses;
 mod oracle;
 mod outages;
