@@ -21,6 +21,7 @@ mod harness;
 mod hostile;
 mod kafka;
 mod kinds;
+mod links;
 mod losses;
 mod oracle;
 mod outages;

@@ -34,7 +34,7 @@ impl<'a> Asked<'a> {
             Condition::Any(any) => Truth::any(any.iter().map(|part| self.holds(part))),
             Condition::Not(not) => !self.holds(not),
             Condition::Behaviour(behaviour) => self.seen.holds(behaviour),
-            Condition::Listed(ids) => ids.contains(self.person.distinct_id()).into(),
+            Condition::Listed(ids) => self.person.is_listed(ids),
             Condition::Person(filter) => self.person.passes(filter),
             Condition::Cohort(index) => self.is_in(*index),
             Condition::Fault(fault) => Truth::Open(Why::Fault(fault)),

@@ -78,7 +78,8 @@ impl Walk<'_> {
             }
             Condition::Person(filter) => !Person::is_given(self.context, filter),
             Condition::Behaviour(_) => true,
-            Condition::Listed(_) | Condition::Fault(_) => false,
+            Condition::Listed(ids) => !Person::is_given_as_listed(self.context, ids),
+            Condition::Fault(_) => false,
         }
     }
 }

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
+use rustc_hash::FxHashSet;
 use schemas::filter::Filter;
 use schemas::lookup::Facts;
 use schemas::properties::resolve;
+use schemas::unknown::Unknown;
 use serde_json::Value;
 
 use crate::context::Context;
@@ -32,9 +34,21 @@ impl<'a> Person<'a> {
         filter.key == "distinct_id" || context.person_properties.contains_key(&filter.key)
     }
 
-    /// The id that was asked for.
-    pub fn distinct_id(&self) -> &str {
-        &self.context.distinct_id
+    /// Whether the request alone tells that the person is listed.
+    pub fn is_given_as_listed(context: &Context, ids: &FxHashSet<String>) -> bool {
+        ids.contains(&context.distinct_id)
+    }
+
+    /// Whether one of the person's ids is listed.
+    pub fn is_listed(&self, ids: &FxHashSet<String>) -> Truth<'a> {
+        let mut joined = self.facts.distinct_ids.iter();
+        if Person::is_given_as_listed(self.context, ids) || joined.any(|id| ids.contains(id)) {
+            return Truth::True;
+        }
+        match self.unknown() {
+            Some(unknown) => Truth::Open(Why::Unknown(unknown)),
+            None => Truth::False,
+        }
     }
 
     /// Whether the person's property passes. What the request doesn't say and the store
@@ -46,10 +60,14 @@ impl<'a> Person<'a> {
         if filter.key == "distinct_id" {
             return filter.matches(Some(&self.distinct_id)).into();
         }
-        match self.facts.unknown {
+        match self.unknown() {
             Some(unknown) => Truth::Open(Why::Unknown(unknown)),
             None => filter.matches(self.stored(&filter.key).as_ref()).into(),
         }
+    }
+
+    fn unknown(&self) -> Option<Unknown> {
+        self.facts.unknown.or(self.facts.incomplete)
     }
 
     fn stored(&self, key: &str) -> Option<Value> {

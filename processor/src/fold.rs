@@ -13,6 +13,7 @@ use schemas::record::Record;
 use schemas::window::{Entry, Folded, Hit, Kept, Value};
 
 use crate::hits::hits;
+use crate::linking::{linking_of, may_link};
 use crate::log::LogRecord;
 use crate::store::{Partition, PersonKey};
 use crate::writes::{may_write, told, write_of, writes};
@@ -41,9 +42,9 @@ pub struct Bounds {
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It changed a window or a property.
+    /// It changed a window, a property or a link.
     Folded,
-    /// No condition and no property is concerned.
+    /// No condition, no property and no link is concerned.
     Unwatched,
     /// Its event is in already, or newer ones are all that is kept.
     Known,
@@ -109,8 +110,11 @@ impl Fold {
         let project = project_of(&self.catalog, &self.reading, &event)?;
         let may_write = may_write(&event);
         // What nobody asks for isn't opened.
-        let properties = event.properties.filter(|_| may_write || project.watches(&event.name));
+        let asked = may_write || project.watches(&event.name) || may_link(&event);
+        let properties = event.properties.filter(|_| asked);
         let properties = properties.map(|object| object.open()).transpose()?;
+        let linking = properties.as_deref().filter(|_| self.only.is_none());
+        let linking = linking.and_then(|properties| linking_of(&event, properties));
         let person = event.person_properties.filter(|_| !project.person_keys.is_empty());
         let person = person.map(|object| object.open()).transpose()?;
         let told = person.as_deref().map(|person| told(person, &project.person_keys));
@@ -129,7 +133,7 @@ impl Fold {
                 late = true;
             }
         });
-        if self.hits.is_empty() && !may_write && told.is_empty() {
+        if self.hits.is_empty() && !may_write && told.is_empty() && linking.is_none() {
             let outcome = Outcome::Unwatched;
             return if late {
                 Err(Skip::Late)
@@ -151,8 +155,19 @@ impl Fold {
                 writes(properties, entry, &mut write);
             }
             told.iter().for_each(|told| write(write_of(told, entry)));
+            if let Some(linking) = &linking {
+                changed |= record.link(&linking.of_own(entry));
+            }
             changed
         });
+        if let Some(linking) = linking {
+            self.key.set(project.id, &linking.other);
+            partition.hot.update(&self.key, |record| {
+                let linked = record.link(&linking.of_other(&event.distinct_id, entry));
+                changed |= linked;
+                linked
+            });
+        }
         let outcome = if changed { Outcome::Folded } else { Outcome::Known };
         Ok(Effect { outcome, clamped: time.clamped })
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use schemas::ids::ProjectId;
 use schemas::lookup::{Facts, Lookup, Position, Sought, has_reached};
+use schemas::person::Person;
 use schemas::record::Record;
 use schemas::unknown::Unknown;
 use tokio::sync::Semaphore;
@@ -47,20 +48,27 @@ impl Here {
             && self.store.partitions().iter().all(|partition| partition.caught_up())
     }
 
-    fn read(&self, project: ProjectId, distinct_ids: &[&str]) -> Result<Record, Unknown> {
-        let mut joined = Record::default();
-        for id in distinct_ids {
-            let read = self.store.read(project, id).map_err(|error| {
+    /// The person behind these ids: what is kept of them, and what Facts tell of ids.
+    fn read(
+        &self,
+        project: ProjectId,
+        distinct_ids: &[&str],
+    ) -> Result<(Record, Vec<String>, bool), Unknown> {
+        let read = |id: &str| {
+            self.store.read(project, id).map_err(|error| {
                 tracing::error!(%error, "a person can't be read");
                 Unknown::Store
-            })?;
-            if joined.is_empty() {
-                joined = read;
-            } else {
-                joined.merge(&read, self.store.kept());
+            })
+        };
+        if let [id] = distinct_ids {
+            let record = read(id)?;
+            if !record.has_links() {
+                return Ok((record, Vec::new(), false));
             }
         }
-        Ok(joined)
+        let person = Person::behind(distinct_ids, read)?;
+        let (names, is_cut) = (person.names(), person.is_cut);
+        Ok((person.joined(self.store.kept()), names, is_cut))
     }
 }
 
@@ -86,10 +94,12 @@ impl Lookup for Here {
         let stale_ms = self.following.stale_ms(now_ms);
         // Asked before the person is read: what is folded meanwhile may be missing.
         let caught_up = self.caught_up();
-        let (record, mut unknown) = match self.read(project, distinct_ids) {
-            Ok(record) => (record, None),
-            Err(unknown) => (Record::default(), Some(unknown)),
+        let (person, mut unknown) = match self.read(project, distinct_ids) {
+            Ok(person) => (person, None),
+            Err(unknown) => (Default::default(), Some(unknown)),
         };
+        let (record, distinct_ids, is_cut) = person;
+        let incomplete = is_cut.then_some(Unknown::TooManyIds);
         if !caught_up {
             unknown = unknown.or(Some(Unknown::CatchingUp));
         } else if self.unknown_after_ms.is_some_and(|bound_ms| stale_ms > bound_ms) {
@@ -98,7 +108,7 @@ impl Lookup for Here {
             unknown = unknown.or(Some(Unknown::Behind));
         }
         let stale_ms = if stale_ms > STALE_AFTER_MS { stale_ms } else { 0 };
-        Facts { record, coverage, unknown, position, stale_ms }
+        Facts { record, distinct_ids, incomplete, coverage, unknown, position, stale_ms }
     }
 
     fn ready(&self, _: i64) -> Result<(), String> {

@@ -11,6 +11,7 @@ mod fold;
 mod follow;
 mod following;
 mod hits;
+mod linking;
 mod log;
 mod lookup;
 mod metrics;

@@ -25,3 +25,46 @@ pub fn cut_distinct_id(id: &str) -> &str {
         None => id,
     }
 }
+
+/// What code sends as a distinct id by mistake, in whatever case, as PostHog lists it.
+const ILLEGAL: [&str; 10] = [
+    "anonymous",
+    "guest",
+    "distinctid",
+    "distinct_id",
+    "id",
+    "not_authenticated",
+    "email",
+    "undefined",
+    "true",
+    "false",
+];
+/// The same, in just this case.
+const ILLEGAL_AS_WRITTEN: [&str; 6] = ["[object Object]", "NaN", "None", "none", "null", "0"];
+
+/// Whether links may join the id with others. What PostHog takes for a mistake, in quotes or
+/// without, would make one person of everybody.
+pub fn is_linkable(id: &str) -> bool {
+    let unquoted = ['"', '\'']
+        .iter()
+        .find_map(|quote| id.strip_prefix(*quote)?.strip_suffix(*quote))
+        .unwrap_or(id);
+    !id.trim().is_empty()
+        && !ILLEGAL.iter().any(|illegal| unquoted.eq_ignore_ascii_case(illegal))
+        && !ILLEGAL_AS_WRITTEN.contains(&unquoted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_linkable;
+
+    #[test]
+    fn what_is_sent_by_mistake_links_nobody() {
+        for id in ["", "  ", "Anonymous", "undefined", "null", "0", "'null'", "\"GUEST\"", "NaN"] {
+            assert!(!is_linkable(id), "{id:?}");
+        }
+        for id in ["ann", "00", "nan", "NULL", "'ann'", "anonymous1", "é"] {
+            assert!(is_linkable(id), "{id:?}");
+        }
+    }
+}

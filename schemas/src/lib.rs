@@ -2,6 +2,7 @@
 //!
 //! - [`event`]: a record of the log becomes an [`event::Event`], or a named skip.
 //! - [`window`] and [`record`]: what is kept of a person's events, merged without order.
+//! - [`person`]: the distinct ids that [`links`] join, found when asked.
 //! - [`catalog`]: compiled definitions, made from YAML and PostHog JSON by [`definitions`].
 //! - [`lookup`] and [`append`]: the two seams, towards state and towards the log.
 
@@ -18,9 +19,12 @@ pub mod fault;
 pub mod filter;
 pub mod flag;
 pub mod ids;
+pub mod links;
 pub mod lookup;
+pub mod person;
 pub mod properties;
 pub mod record;
+mod sections;
 pub mod standing;
 pub mod time;
 pub mod unknown;

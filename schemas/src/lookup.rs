@@ -49,10 +49,15 @@ pub struct Sought<'a> {
 }
 
 /// What is known of one person at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// Everything kept of the distinct ids that were asked for, merged.
+    /// Everything kept of the person's distinct ids, joined.
     pub record: Record,
+    /// Those ids, the identified one first; none where only the id that was asked for is.
+    pub distinct_ids: Vec<String>,
+    /// Set when the person may have more ids than these: what more events could change isn't
+    /// known then.
+    pub incomplete: Option<Unknown>,
     /// Since when each matcher is complete; a matcher that isn't here is being filled.
     pub coverage: Arc<Coverages>,
     /// Set when nothing behavioural can be known at all.

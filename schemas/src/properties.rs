@@ -62,8 +62,13 @@ impl Register<'_> {
         self.kind == Kind::SetOnce
     }
 
+    /// Whether the writes were made at different milliseconds.
+    pub(crate) fn is_of_another_time(&self, other: &Register<'_>) -> bool {
+        self.stamp.time_ms() != other.stamp.time_ms()
+    }
+
     /// Whether this write stands when both were made.
-    fn beats(&self, other: &Register<'_>) -> bool {
+    pub(crate) fn beats(&self, other: &Register<'_>) -> bool {
         let mine = (self.stamp, self.kind, &self.value);
         let theirs = (other.stamp, other.kind, &other.value);
         if self.is_once() { mine < theirs } else { mine > theirs }
@@ -89,8 +94,13 @@ pub(crate) fn check(section: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// Which bytes of `section` a register takes the place of; none if it loses.
-pub(crate) fn place(section: &[u8], register: &Register<'_>) -> Option<Range<usize>> {
+/// Which bytes of `section` a register takes the place of; none unless it `wins` over what is
+/// held.
+pub(crate) fn place(
+    section: &[u8],
+    register: &Register<'_>,
+    wins: impl Fn(&Register<'_>, &Register<'_>) -> bool,
+) -> Option<Range<usize>> {
     if register.key.len() > usize::from(u16::MAX) {
         return None;
     }
@@ -100,7 +110,7 @@ pub(crate) fn place(section: &[u8], register: &Register<'_>) -> Option<Range<usi
         let order = (held.key.as_ref(), held.is_once());
         match order.cmp(&(register.key.as_ref(), register.is_once())) {
             std::cmp::Ordering::Less => at += len,
-            std::cmp::Ordering::Equal if register.beats(&held) => return Some(at..at + len),
+            std::cmp::Ordering::Equal if wins(register, &held) => return Some(at..at + len),
             std::cmp::Ordering::Equal => return None,
             std::cmp::Ordering::Greater => break,
         }

@@ -1,25 +1,19 @@
-//! Everything kept of one distinct id in one partition: windows, then property registers.
-//!
-//! Layout, version 2, little-endian where not said otherwise:
-//!
-//! ```text
-//! version u8 | bytes of windows u32 | windows, by matcher | properties, by key (properties.rs)
-//! window:  matcher u32 | bytes u16 | as its matcher keeps hits (window/)
-//! ```
-//!
-//! Version 1 had the number of its 12-byte entries where a window's bytes are told now.
+//! Everything kept of one distinct id in one partition: windows, links and property registers.
 //!
 //! A record merges with any other of the same distinct id, in any order and any number of times.
+//! Its layout is in `sections.rs`.
+
+use std::ops::Range;
 
 use crate::ids::MatcherId;
+use crate::links::{self, Link};
 use crate::properties::{self, Register};
+use crate::sections::{
+    self, HEADER_BYTES, LINKS_HEADER_BYTES, VERSION, VERSION_UNLINKED, WINDOW_HEADER_BYTES,
+    matcher_of, stored_bytes, window_bytes,
+};
 use crate::window::{ENTRY_BYTES, Entry, Folded, Hit, Keep, Kept, LOST_BYTES, Placing, Window};
 
-const VERSION: u8 = 2;
-/// Still read, and rewritten when it changes.
-const VERSION_OF_ENTRIES: u8 = 1;
-const HEADER_BYTES: usize = 5;
-const WINDOW_HEADER_BYTES: usize = 6;
 /// Records grow by this step, so that a hit rarely moves one and little is wasted.
 const GROWTH_BYTES: usize = 2 * ENTRY_BYTES;
 
@@ -44,25 +38,7 @@ impl Record {
     /// # Errors
     /// Another version, or a torn layout.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
-        match bytes.first() {
-            None => return Ok(Record::default()),
-            Some(&(VERSION | VERSION_OF_ENTRIES)) => {}
-            Some(&other) => return Err(RecordError::Version(other)),
-        }
-        let mut record = Record(bytes.to_vec());
-        if bytes[0] == VERSION_OF_ENTRIES {
-            record.tell_bytes().ok_or(RecordError::Torn)?;
-        }
-        let windows = record.0.get(HEADER_BYTES..).ok_or(RecordError::Torn)?;
-        let windows_len = record.windows_len();
-        let mut windows = windows.get(..windows_len).ok_or(RecordError::Torn)?;
-        while !windows.is_empty() {
-            let header = windows.get(..WINDOW_HEADER_BYTES).ok_or(RecordError::Torn)?;
-            let bytes = window_bytes(header);
-            windows = windows.get(bytes..).ok_or(RecordError::Torn)?;
-        }
-        properties::check(&bytes[HEADER_BYTES + windows_len..]).ok_or(RecordError::Torn)?;
-        Ok(record)
+        sections::check(bytes.to_vec()).map(Record)
     }
 
     /// The record as it is stored.
@@ -77,7 +53,7 @@ impl Record {
 
     /// Whether nothing is kept.
     pub fn is_empty(&self) -> bool {
-        self.0.len() <= HEADER_BYTES
+        self.0.len() <= self.windows_at().start
     }
 
     /// The windows, by matcher, as they are stored.
@@ -179,6 +155,25 @@ impl Record {
     /// Adds everything of `other`. `kept` tells what a matcher keeps; a matcher without an
     /// answer is no longer used, and its entries are left behind.
     pub fn merge(&mut self, other: &Record, kept: impl Fn(MatcherId) -> Option<Kept>) {
+        self.merge_windows(other, kept);
+        self.merge_links(other.links_section());
+        for register in other.registers() {
+            self.write(&register);
+        }
+    }
+
+    /// Adds the windows and properties of another distinct id of the same person, who counts
+    /// less: what both set at one time stays as it is here.
+    pub fn join(&mut self, other: &Record, kept: impl Fn(MatcherId) -> Option<Kept>) {
+        self.merge_windows(other, kept);
+        for register in other.registers() {
+            self.write_where(&register, |new, held| {
+                new.is_of_another_time(held) && new.beats(held)
+            });
+        }
+    }
+
+    fn merge_windows(&mut self, other: &Record, kept: impl Fn(MatcherId) -> Option<Kept>) {
         for (matcher, stored) in other.windows() {
             if let Some(kept) = kept(matcher) {
                 for hit in kept.hits(stored) {
@@ -191,9 +186,38 @@ impl Record {
                 }
             }
         }
-        for register in other.registers() {
-            self.write(&register);
+    }
+
+    /// The links, earliest first.
+    pub fn links(&self) -> impl Iterator<Item = Link<'_>> {
+        links::links(self.links_section())
+    }
+
+    /// Whether the distinct id was ever linked with another.
+    pub fn has_links(&self) -> bool {
+        sections::has_links(&self.0)
+    }
+
+    /// Keeps a link. Returns whether that changed anything: a repetition doesn't, and neither
+    /// does one that is later than [`links::LINKS_MAX`] others.
+    pub fn link(&mut self, link: &Link<'_>) -> bool {
+        self.merge_links(&link.to_bytes())
+    }
+
+    fn merge_links(&mut self, other: &[u8]) -> bool {
+        let Some(merged) = links::merge(self.links_section(), other) else {
+            return false;
+        };
+        self.ensure_header();
+        if !self.has_links() {
+            self.splice(HEADER_BYTES, 0, &[0; LINKS_HEADER_BYTES]);
+            self.0[0] = VERSION;
         }
+        let links = sections::links(&self.0);
+        self.splice(links.start, links.len(), &merged);
+        let len = (merged.len() as u32).to_le_bytes();
+        self.0[HEADER_BYTES..HEADER_BYTES + LINKS_HEADER_BYTES].copy_from_slice(&len);
+        true
     }
 
     /// The property registers, by key.
@@ -205,9 +229,15 @@ impl Record {
     /// does one that would grow a person's properties beyond
     /// [`properties::PROPERTIES_BYTES_MAX`].
     pub fn write(&mut self, register: &Register<'_>) -> bool {
-        let section = HEADER_BYTES + self.windows_len();
-        let held = properties::place(self.properties_section(), register);
-        let Some(range) = held else {
+        self.write_where(register, |new, held| new.beats(held))
+    }
+
+    fn write_where(
+        &mut self,
+        register: &Register<'_>,
+        wins: impl Fn(&Register<'_>, &Register<'_>) -> bool,
+    ) -> bool {
+        let Some(range) = properties::place(self.properties_section(), register, wins) else {
             return false;
         };
         let grown = self.properties_section().len() - range.len() + register.stored_len();
@@ -215,7 +245,7 @@ impl Record {
             return false;
         }
         self.ensure_header();
-        let section = section.max(HEADER_BYTES);
+        let section = sections::links(&self.0).end;
         self.splice(section + range.start, range.len(), &register.to_bytes());
         true
     }
@@ -227,61 +257,41 @@ impl Record {
             kept(matcher).is_some_and(|kept| kept.is_visible(stored, log_time_ms))
         };
         if self.windows().any(|(matcher, stored)| !visible(matcher, stored)) {
-            let mut left = vec![VERSION, 0, 0, 0, 0];
+            let mut left = Vec::new();
             for (matcher, stored) in self.windows().filter(|(id, stored)| visible(*id, stored)) {
                 left.extend_from_slice(&matcher.0.to_le_bytes());
                 left.extend_from_slice(&(stored.len() as u16).to_le_bytes());
                 left.extend_from_slice(stored);
             }
-            let windows_len = (left.len() - HEADER_BYTES) as u32;
-            left[1..HEADER_BYTES].copy_from_slice(&windows_len.to_le_bytes());
-            left.extend_from_slice(self.properties_section());
-            left.shrink_to_fit();
-            self.0 = left;
+            self.0.splice(self.windows_at(), left.iter().copied());
+            self.set_windows_len(left.len());
         }
         !self.is_empty()
     }
 
-    /// Brings a record of version 1 to this one.
-    fn tell_bytes(&mut self) -> Option<()> {
-        self.0[0] = VERSION;
-        let end =
-            HEADER_BYTES.checked_add(self.0.get(1..HEADER_BYTES).map(|_| self.windows_len())?)?;
-        let mut at = HEADER_BYTES;
-        while at < end {
-            let entries = stored_bytes(self.0.get(at..at + WINDOW_HEADER_BYTES)?);
-            let bytes = u16::try_from(entries * ENTRY_BYTES).ok()?;
-            self.0[at + 4..at + WINDOW_HEADER_BYTES].copy_from_slice(&bytes.to_le_bytes());
-            at += WINDOW_HEADER_BYTES + usize::from(bytes);
-        }
-        Some(())
+    fn windows_at(&self) -> Range<usize> {
+        sections::windows(&self.0)
     }
 
     fn windows_len(&self) -> usize {
-        match self.0.get(1..HEADER_BYTES) {
-            Some(bytes) => u32::from_le_bytes(bytes.try_into().expect("4 bytes")) as usize,
-            None => 0,
-        }
+        self.windows_at().len()
     }
 
     fn windows_section(&self) -> &[u8] {
-        match self.0.get(HEADER_BYTES..) {
-            Some(after) => &after[..self.windows_len()],
-            None => &[],
-        }
+        self.0.get(self.windows_at()).unwrap_or_default()
+    }
+
+    fn links_section(&self) -> &[u8] {
+        self.0.get(sections::links(&self.0)).unwrap_or_default()
     }
 
     fn properties_section(&self) -> &[u8] {
-        match self.0.get(HEADER_BYTES..) {
-            Some(after) => &after[self.windows_len()..],
-            None => &[],
-        }
+        self.0.get(sections::links(&self.0).end..).unwrap_or_default()
     }
 
     /// Where the matcher's window begins, or would, and whether it is there.
     fn locate(&self, matcher: MatcherId) -> (usize, bool) {
-        let mut at = HEADER_BYTES;
-        let end = HEADER_BYTES + self.windows_len();
+        let Range { start: mut at, end } = self.windows_at();
         while at < end {
             let id = matcher_of(&self.0[at..]);
             if id >= matcher {
@@ -323,7 +333,7 @@ impl Record {
     fn ensure_header(&mut self) {
         if self.0.is_empty() {
             self.0.reserve_exact(HEADER_BYTES + WINDOW_HEADER_BYTES + GROWTH_BYTES);
-            self.0.extend_from_slice(&[VERSION, 0, 0, 0, 0]);
+            self.0.extend_from_slice(&[VERSION_UNLINKED, 0, 0, 0, 0]);
         }
     }
 
@@ -335,18 +345,6 @@ impl Record {
         }
         self.0.splice(at..at + len, bytes.iter().copied());
     }
-}
-
-fn matcher_of(window: &[u8]) -> MatcherId {
-    MatcherId(u32::from_le_bytes(window[..4].try_into().expect("4 bytes")))
-}
-
-fn stored_bytes(window: &[u8]) -> usize {
-    usize::from(u16::from_le_bytes(window[4..6].try_into().expect("2 bytes")))
-}
-
-fn window_bytes(window: &[u8]) -> usize {
-    WINDOW_HEADER_BYTES + stored_bytes(window)
 }
 
 #[cfg(test)]

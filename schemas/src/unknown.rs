@@ -17,6 +17,8 @@ pub enum Unknown {
     Behind,
     /// The store couldn't be read.
     Store,
+    /// More distinct ids belong to the person than are joined.
+    TooManyIds,
 }
 
 impl Unknown {
@@ -30,6 +32,7 @@ impl Unknown {
             Unknown::Stale => "log_out_of_reach",
             Unknown::Behind => "position_not_reached",
             Unknown::Store => "store_unreadable",
+            Unknown::TooManyIds => "too_many_ids",
         }
     }
 
@@ -43,6 +46,7 @@ impl Unknown {
             Unknown::Stale => "The log has been out of reach for too long",
             Unknown::Behind => "The log was not read up to the position asked for in time",
             Unknown::Store => "The store could not be read",
+            Unknown::TooManyIds => "More distinct ids belong to the person than are joined",
         }
     }
 }

@@ -83,8 +83,12 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// What may be missing because the log didn't have it, or hasn't been read for it.
+    /// What may be missing because the log didn't have it, hasn't been read for it, or belongs to
+    /// an id that isn't known of.
     fn uncovered(self, of: Watched) -> Option<Gap> {
+        if let Some(why) = self.facts.incomplete {
+            return Some(Gap { until_ms: i64::MAX, why });
+        }
         match self.facts.coverage.get(&of.matcher) {
             Some(Coverage::Since(i64::MIN)) => None,
             Some(Coverage::Since(since_ms)) => {

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -10,8 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use schemas::append::Append;
 use schemas::ids::cut_distinct_id;
-use schemas::lookup::{Facts, Lookup, Position, Sought};
-use schemas::record::Record;
+use schemas::lookup::{Facts, Lookup, Sought};
 use serde_json::{Map, Value};
 
 use super::answer::{Answer, Shape, minimal};
@@ -72,7 +70,8 @@ async fn check<L: Lookup, A: Append>(
         let sought = Sought { project: project.id, distinct_ids, at_least: &at_least, now_ms };
         app.lookup.lookup(sought).await
     } else {
-        unasked()
+        // Nothing that is kept is asked for.
+        Facts::default()
     };
     let decisions = evaluate(project, &context, &facts, now_ms);
     count(app, &decisions);
@@ -109,17 +108,6 @@ fn read<L, A>(
 /// kept are answered at once.
 fn waits<L, A>(app: &App<L, A>, token: &str, context: &Context) -> bool {
     app.catalog.load().project(token).is_some_and(|project| needs_facts(project, context))
-}
-
-/// The facts of a request whose flags depend on nothing that is kept.
-fn unasked() -> Facts {
-    Facts {
-        record: Record::default(),
-        coverage: Arc::default(),
-        unknown: None,
-        position: Position::new(),
-        stale_ms: 0,
-    }
 }
 
 /// Parses what is asked; unknown keys are left alone, and a known one of a wrong type is

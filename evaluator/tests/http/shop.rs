@@ -256,6 +256,7 @@ impl Lookup for Kept {
             unknown: state.unknown.or(behind.then_some(Unknown::Behind)),
             position,
             stale_ms: state.stale_ms,
+            ..Facts::default()
         }
     }
 

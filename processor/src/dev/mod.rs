@@ -151,9 +151,8 @@ fn members(view: &View, project: &Project) -> Vec<(String, usize, usize)> {
         let facts = Facts {
             record,
             coverage: view.store.coverages(),
-            unknown: None,
             position: view.store.position(),
-            stale_ms: 0,
+            ..Facts::default()
         };
         let context = Context { distinct_id: distinct_id.to_owned(), ..Context::default() };
         let asked = Asked::new(project, &context, &facts, now_ms);

@@ -1,0 +1,128 @@
+//! Links: with which other distinct ids an id was linked, as a set that merges in any order.
+//!
+//! Of what links one id the earliest decides ([`crate::person`]), so the earliest are kept.
+//! Stored, earliest first: `stamp 12 | role u8 | id bytes u16 | id`.
+
+use std::borrow::Cow;
+
+use rustc_hash::FxHashSet;
+
+use crate::window::{ENTRY_BYTES, Entry};
+
+/// The most links that are kept of one distinct id, the earliest ones. An id with so many may
+/// have more, and what is known of its person is said to be incomplete.
+pub const LINKS_MAX: usize = 1_000;
+
+const HEADER_BYTES: usize = ENTRY_BYTES + 1 + 2;
+
+/// What a link makes of the id that bears it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Anonymous, and the other identified with it. Only the earliest is kept: no later one
+    /// can take the id away.
+    Belongs = 0,
+    /// Identified, and the other was anonymous.
+    Owns = 1,
+    /// `$merge_dangerously` put it into the other.
+    Absorbed = 2,
+    /// `$merge_dangerously` put the other into it.
+    Absorbs = 3,
+}
+
+impl Role {
+    /// The role of the other id.
+    pub fn reverse(self) -> Role {
+        match self {
+            Role::Belongs => Role::Owns,
+            Role::Owns => Role::Belongs,
+            Role::Absorbed => Role::Absorbs,
+            Role::Absorbs => Role::Absorbed,
+        }
+    }
+}
+
+/// One dated link of a distinct id. The order is the one in which links count.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link<'a> {
+    /// When, and by which event.
+    pub stamp: Entry,
+    /// What it makes of the id that bears it.
+    pub role: Role,
+    /// The other id, cut as all are ([`crate::ids::cut_distinct_id`]).
+    pub other: Cow<'a, str>,
+}
+
+impl Link<'_> {
+    /// The link as it is stored.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        debug_assert!(self.other.len() <= usize::from(u16::MAX));
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + self.other.len());
+        bytes.extend_from_slice(&self.stamp.to_bytes());
+        bytes.push(self.role as u8);
+        bytes.extend_from_slice(&(self.other.len() as u16).to_le_bytes());
+        bytes.extend_from_slice(self.other.as_bytes());
+        bytes
+    }
+
+    /// Of links that are equal in this the earliest stays.
+    fn repeats(&self) -> (Role, &str) {
+        match self.role {
+            Role::Belongs => (Role::Belongs, ""),
+            role => (role, &self.other),
+        }
+    }
+}
+
+/// The links stored in `section`, earliest first.
+pub fn links(section: &[u8]) -> impl Iterator<Item = Link<'_>> {
+    let mut rest = section;
+    std::iter::from_fn(move || {
+        let (link, after) = read(rest)?;
+        rest = after;
+        Some(link)
+    })
+}
+
+/// Whether `section` is laid out as links to its end.
+pub(crate) fn check(section: &[u8]) -> Option<()> {
+    let mut rest = section;
+    while !rest.is_empty() {
+        rest = read(rest)?.1;
+    }
+    Some(())
+}
+
+/// The section once everything of `other` is in it; none if that changes nothing.
+pub(crate) fn merge(held: &[u8], other: &[u8]) -> Option<Vec<u8>> {
+    let earliest = links(other).next()?;
+    let mut all: Vec<Link<'_>> = links(held).collect();
+    if all.len() >= LINKS_MAX && all.last() <= Some(&earliest) {
+        return None;
+    }
+    all.extend(links(other));
+    all.sort();
+    let mut seen = FxHashSet::default();
+    let merged: Vec<u8> = all
+        .iter()
+        .filter(|link| seen.insert(link.repeats()))
+        .take(LINKS_MAX)
+        .flat_map(Link::to_bytes)
+        .collect();
+    (merged != held).then_some(merged)
+}
+
+fn read(bytes: &[u8]) -> Option<(Link<'_>, &[u8])> {
+    let header = bytes.get(..HEADER_BYTES)?;
+    let stamp = Entry::from_bytes(header[..ENTRY_BYTES].try_into().ok()?);
+    let role = match header[ENTRY_BYTES] {
+        0 => Role::Belongs,
+        1 => Role::Owns,
+        2 => Role::Absorbed,
+        3 => Role::Absorbs,
+        _ => return None,
+    };
+    let len = u16::from_le_bytes(header[ENTRY_BYTES + 1..].try_into().ok()?);
+    let end = HEADER_BYTES + usize::from(len);
+    let other = std::str::from_utf8(bytes.get(HEADER_BYTES..end)?).ok()?;
+    Some((Link { stamp, role, other: other.into() }, &bytes[end..]))
+}
