@@ -19,6 +19,7 @@ mod edits;
 mod event;
 mod harness;
 mod hostile;
+mod identity;
 mod kafka;
 mod kinds;
 mod links;
