@@ -26,7 +26,7 @@ fn row(event: &Event, person: &Value) -> Value {
         "elements_chain": "",
         "created_at": time(now_ms()),
         "captured_at": null,
-        "person_id": "018f2c1e-7a44-0000-9d1b-5f3e2a6c4b8d",
+        "person_id": format!("person of {}", event.person),
         "person_properties": person.to_string(),
         "person_created_at": "2024-05-01 08:00:00",
         "person_mode": "full",
@@ -103,6 +103,43 @@ fn rows_of_posthogs_pipeline_flip_flags() {
     server.restart();
     let ann = server.client.flags("ann");
     assert_eq!((ann.on("offer"), ann.on("perks"), ann.on("shoes")), (false, false, true));
+}
+
+/// Distinct ids that the pipeline takes for one person are one, whatever partitions their rows
+/// are in and whether or not a condition watches them; its newest word counts.
+#[test]
+fn whom_the_pipeline_takes_for_one_person_is_one() {
+    let broker = Broker::shared();
+    let (topic, mut dice) = (broker.topic(4), Dice::new(94));
+    let mut server = setup(&topic).start();
+    let now = now_ms();
+    let of = |person: &str, event: &Event| {
+        let mut row = row(event, &json!({}));
+        row["person_id"] = json!(person);
+        row
+    };
+    for (partition, event) in (0..).zip(adds("phone", 3, now - 50, &mut dice)) {
+        topic.put_json(partition, &event.uuid, &of("P1", &event));
+    }
+    let pageview = |who: &str, at_ms, dice: &mut Dice| Event::new("$pageview", who, at_ms, dice);
+    put(&topic, &of("P1", &pageview("ann", now - 40, &mut dice)));
+    put(&topic, &of("P2", &pageview("ben", now - 40, &mut dice)));
+    read_all(&server, &topic, 4, &mut dice);
+    let offers = |server: &Server| {
+        ["phone", "ann", "ben"].map(|person| server.client.flags(person).on("offer"))
+    };
+    assert_eq!(offers(&server), [true, true, false]);
+
+    // An older row that arrives late changes nothing; a newer one moves the id.
+    put(&topic, &of("P2", &pageview("ann", now - 45, &mut dice)));
+    read_all(&server, &topic, 4, &mut dice);
+    assert_eq!(offers(&server), [true, true, false]);
+    put(&topic, &of("P2", &pageview("phone", now - 30, &mut dice)));
+    read_all(&server, &topic, 4, &mut dice);
+    assert_eq!(offers(&server), [true, false, true]);
+    server.kill();
+    server.restart();
+    assert_eq!(offers(&server), [true, false, true]);
 }
 
 /// The topic holds every team's rows: those of another are nobody's here, even though there is

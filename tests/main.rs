@@ -4,6 +4,9 @@
 //! - [`windows`] and [`registers`] are laws; [`tidy`], [`conformance`] and [`definitions`] check
 //!   what is written.
 //! - [`scenarios`], [`kinds`], [`edits`], [`hostile`], [`kafka`], [`clickhouse`], [`losses`],
+//! - [`windows`], [`registers`], [`links`] and [`people`] are laws; [`tidy`] and [`conformance`]
+//!   check what is written.
+//! - [`scenarios`], [`identity`], [`edits`], [`hostile`], [`kafka`], [`clickhouse`], [`losses`],
 //!   [`outages`], [`disk`], [`positions`] and [`sdk`] are stories; [`replay`] kills the
 //!   binary, again and again.
 #![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
@@ -26,6 +29,7 @@ mod links;
 mod losses;
 mod oracle;
 mod outages;
+mod people;
 mod positions;
 mod registers;
 mod replay;

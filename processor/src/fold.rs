@@ -7,16 +7,17 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 use schemas::catalog::{Catalog, Project};
 use schemas::event::{Event, Format, Skip};
-use schemas::ids::MatcherId;
+use schemas::ids::{MatcherId, ProjectId};
+use schemas::links::{Carrying, Link, carries};
 use schemas::properties::Register;
 use schemas::record::Record;
 use schemas::window::{Entry, Folded, Hit, Kept, Value};
 
 use crate::hits::hits;
-use crate::linking::{linking_of, may_link};
+use crate::linking::{Linking, linking_of, may_link};
 use crate::log::LogRecord;
 use crate::store::{Partition, PersonKey};
-use crate::writes::{may_write, told, write_of, writes};
+use crate::writes::{Told, may_write, told, write_of, writes};
 
 /// How records are read.
 #[derive(Clone, Debug)]
@@ -44,7 +45,8 @@ pub struct Bounds {
 pub enum Outcome {
     /// It changed a window, a property or a link.
     Folded,
-    /// No condition, no property and no link is concerned.
+    /// No condition, no property and no link is concerned; whom the pipeline takes the sender
+    /// for may be kept all the same.
     Unwatched,
     /// Its event is in already, or newer ones are all that is kept.
     Known,
@@ -133,44 +135,91 @@ impl Fold {
                 late = true;
             }
         });
-        if self.hits.is_empty() && !may_write && told.is_empty() && linking.is_none() {
-            let outcome = Outcome::Unwatched;
-            return if late {
-                Err(Skip::Late)
-            } else {
-                Ok(Effect { outcome, clamped: time.clamped })
-            };
+        let watched = !self.hits.is_empty() || may_write || !told.is_empty() || linking.is_some();
+        let person_id = event.person_id.as_deref().filter(|_| self.only.is_none());
+        if !watched && late {
+            return Err(Skip::Late);
         }
-        let entry = Entry::new(
-            time.time_ms,
-            event.id_hash(record.partition, record.offset, record.timestamp_ms),
+        if !watched && person_id.is_none() {
+            return Ok(Effect { outcome: Outcome::Unwatched, clamped: time.clamped });
+        }
+        let id_hash = event.id_hash(record.partition, record.offset, record.timestamp_ms);
+        let changed = self.keep(
+            partition,
+            &Change {
+                project: project.id,
+                distinct_id: &event.distinct_id,
+                entry: Entry::new(time.time_ms, id_hash),
+                writes: properties.as_deref().filter(|_| may_write),
+                told,
+                linking,
+                person_id,
+            },
         );
-        self.key.set(project.id, &event.distinct_id);
-        let hits = &self.hits;
-        let mut changed = false;
-        partition.hot.update(&self.key, |record| {
-            changed = change(record, hits, entry);
-            let mut write = |register: Register<'_>| changed |= record.write(&register);
-            if let Some(properties) = properties.as_deref().filter(|_| may_write) {
-                writes(properties, entry, &mut write);
-            }
-            told.iter().for_each(|told| write(write_of(told, entry)));
-            if let Some(linking) = &linking {
-                changed |= record.link(&linking.of_own(entry));
-            }
-            changed
-        });
-        if let Some(linking) = linking {
-            self.key.set(project.id, &linking.other);
-            partition.hot.update(&self.key, |record| {
-                let linked = record.link(&linking.of_other(&event.distinct_id, entry));
-                changed |= linked;
-                linked
-            });
-        }
-        let outcome = if changed { Outcome::Folded } else { Outcome::Known };
+        let outcome = match (watched, changed) {
+            (false, _) => Outcome::Unwatched,
+            (true, true) => Outcome::Folded,
+            (true, false) => Outcome::Known,
+        };
         Ok(Effect { outcome, clamped: time.clamped })
     }
+
+    /// Keeps an event's hits, writes and links. Returns whether that changed anything besides
+    /// whom the pipeline takes the sender for.
+    fn keep(&mut self, partition: &Partition, change: &Change<'_>) -> bool {
+        let Change { project, distinct_id, entry, .. } = *change;
+        let mut changed = false;
+        let mut carrying = Carrying::Older;
+        self.key.set(project, distinct_id);
+        partition.hot.update(&self.key, |record| {
+            changed = fold_hits(record, &self.hits, entry);
+            let mut write = |register: Register<'_>| changed |= record.write(&register);
+            if let Some(properties) = change.writes {
+                writes(properties, entry, &mut write);
+            }
+            change.told.iter().for_each(|told| write(write_of(told, entry)));
+            if let Some(linking) = &change.linking {
+                changed |= record.link(&linking.of_own(entry));
+            }
+            if let Some(person_id) = change.person_id {
+                carrying = record.carry(entry, person_id);
+            }
+            changed || carrying != Carrying::Older
+        });
+        if let Some(linking) = &change.linking {
+            self.key.set(project, &linking.other);
+            let link = linking.of_other(distinct_id, entry);
+            changed |= self.link(partition, &link);
+        }
+        if let Some(person_id) = change.person_id.filter(|_| carrying == Carrying::Other) {
+            self.key.set_carried(project, person_id);
+            self.link(partition, &carries(distinct_id));
+        }
+        changed
+    }
+
+    /// Keeps a link of whoever the key is of.
+    fn link(&self, partition: &Partition, link: &Link<'_>) -> bool {
+        let mut changed = false;
+        partition.hot.update(&self.key, |record| {
+            changed = record.link(link);
+            changed
+        });
+        changed
+    }
+}
+
+/// What an event changes besides windows.
+struct Change<'e> {
+    project: ProjectId,
+    distinct_id: &'e str,
+    entry: Entry,
+    /// The properties that writes are among.
+    writes: Option<&'e str>,
+    told: Vec<Told<'e>>,
+    linking: Option<Linking>,
+    /// The person whom the pipeline takes the sender for.
+    person_id: Option<&'e str>,
 }
 
 /// Whose event it is.
@@ -187,7 +236,7 @@ fn project_of<'c>(
     project.map(Arc::as_ref)
 }
 
-fn change(record: &mut Record, hits: &[(MatcherId, Kept, Value)], entry: Entry) -> bool {
+fn fold_hits(record: &mut Record, hits: &[(MatcherId, Kept, Value)], entry: Entry) -> bool {
     let mut changed = false;
     for (matcher, kept, value) in hits {
         changed |= record.fold(*matcher, *kept, Hit { entry, value: *value }) == Folded::Kept;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use schemas::ids::ProjectId;
 use schemas::lookup::{Facts, Lookup, Position, Sought, has_reached};
-use schemas::person::Person;
+use schemas::person::{Bearer, Person};
 use schemas::record::Record;
 use schemas::unknown::Unknown;
 use tokio::sync::Semaphore;
@@ -54,19 +54,21 @@ impl Here {
         project: ProjectId,
         distinct_ids: &[&str],
     ) -> Result<(Record, Vec<String>, bool), Unknown> {
-        let read = |id: &str| {
-            self.store.read(project, id).map_err(|error| {
-                tracing::error!(%error, "a person can't be read");
-                Unknown::Store
-            })
+        let unreadable = |error| {
+            tracing::error!(%error, "a person can't be read");
+            Unknown::Store
         };
         if let [id] = distinct_ids {
-            let record = read(id)?;
+            let record = self.store.read(project, id).map_err(unreadable)?;
             if !record.has_links() {
                 return Ok((record, Vec::new(), false));
             }
         }
-        let person = Person::behind(distinct_ids, read)?;
+        let read = |bearer: &Bearer| match bearer {
+            Bearer::Id(id) => self.store.read(project, id),
+            Bearer::Carried(person_id) => self.store.read_carried(project, person_id),
+        };
+        let person = Person::behind(distinct_ids, read).map_err(unreadable)?;
         let (names, is_cut) = (person.names(), person.is_cut);
         Ok((person.joined(self.store.kept()), names, is_cut))
     }

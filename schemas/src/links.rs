@@ -1,6 +1,7 @@
 //! Links: with which other distinct ids an id was linked, as a set that merges in any order.
 //!
-//! Of what links one id the earliest decides ([`crate::person`]), so the earliest are kept.
+//! Of what links one id the earliest decides ([`crate::person`]), so the earliest are kept. The
+//! person whom the pipeline takes an id for comes first, and there the newest is kept.
 //! Stored, earliest first: `stamp 12 | role u8 | id bytes u16 | id`.
 
 use std::borrow::Cow;
@@ -27,6 +28,10 @@ pub enum Role {
     Absorbed = 2,
     /// `$merge_dangerously` put the other into it.
     Absorbs = 3,
+    /// The pipeline takes it for the person of this id. Only the newest is kept.
+    Carried = 4,
+    /// It is such a person's, and the pipeline took the other for them at some time.
+    Carries = 5,
 }
 
 impl Role {
@@ -37,6 +42,8 @@ impl Role {
             Role::Owns => Role::Belongs,
             Role::Absorbed => Role::Absorbs,
             Role::Absorbs => Role::Absorbed,
+            Role::Carried => Role::Carries,
+            Role::Carries => Role::Carried,
         }
     }
 }
@@ -73,7 +80,29 @@ impl Link<'_> {
     }
 }
 
-/// The links stored in `section`, earliest first.
+/// The link by which a person whom the pipeline has a name for is known to have this id. It has
+/// no date: the id's own record tells whether it is so still.
+pub fn carries(distinct_id: &str) -> Link<'_> {
+    Link {
+        stamp: Entry::from_bytes([0; ENTRY_BYTES]),
+        role: Role::Carries,
+        other: distinct_id.into(),
+    }
+}
+
+/// What became of the person id that an event carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrying {
+    /// A newer event has told already.
+    Older,
+    /// It is the same person still.
+    Same,
+    /// It is another person now.
+    Other,
+}
+
+/// The links stored in `section`, earliest first, but for the person whom the pipeline takes the
+/// id for, who comes before them.
 pub fn links(section: &[u8]) -> impl Iterator<Item = Link<'_>> {
     let mut rest = section;
     std::iter::from_fn(move || {
@@ -96,18 +125,19 @@ pub(crate) fn check(section: &[u8]) -> Option<()> {
 pub(crate) fn merge(held: &[u8], other: &[u8]) -> Option<Vec<u8>> {
     let earliest = links(other).next()?;
     let mut all: Vec<Link<'_>> = links(held).collect();
-    if all.len() >= LINKS_MAX && all.last() <= Some(&earliest) {
+    let kept = all.iter().filter(|link| link.role != Role::Carried).count();
+    let is_later = earliest.role != Role::Carried && all.last() <= Some(&earliest);
+    if kept >= LINKS_MAX && is_later {
         return None;
     }
     all.extend(links(other));
-    all.sort();
+    let (carried, mut rest): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|link| link.role == Role::Carried);
+    rest.sort();
     let mut seen = FxHashSet::default();
-    let merged: Vec<u8> = all
-        .iter()
-        .filter(|link| seen.insert(link.repeats()))
-        .take(LINKS_MAX)
-        .flat_map(Link::to_bytes)
-        .collect();
+    let rest = rest.iter().filter(|link| seen.insert(link.repeats())).take(LINKS_MAX);
+    let merged: Vec<u8> =
+        carried.iter().max().into_iter().chain(rest).flat_map(Link::to_bytes).collect();
     (merged != held).then_some(merged)
 }
 
@@ -119,6 +149,8 @@ fn read(bytes: &[u8]) -> Option<(Link<'_>, &[u8])> {
         1 => Role::Owns,
         2 => Role::Absorbed,
         3 => Role::Absorbs,
+        4 => Role::Carried,
+        5 => Role::Carries,
         _ => return None,
     };
     let len = u16::from_le_bytes(header[ENTRY_BYTES + 1..].try_into().ok()?);

@@ -19,6 +19,15 @@ use crate::window::Kept;
 /// The most distinct ids that are read to find one person.
 pub const IDS_MAX: usize = 1_000;
 
+/// Whose links they are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bearer {
+    /// A distinct id's.
+    Id(String),
+    /// Those of a person whom the pipeline has a name for.
+    Carried(String),
+}
+
 /// A person's distinct ids, and what is kept of each.
 #[derive(Clone, Debug, Default)]
 pub struct Person {
@@ -35,14 +44,14 @@ impl Person {
     /// Those of `read`.
     pub fn behind<E>(
         asked: &[&str],
-        read: impl FnMut(&str) -> Result<Record, E>,
+        read: impl FnMut(&Bearer) -> Result<Record, E>,
     ) -> Result<Person, E> {
         let records = FxHashMap::default();
         let mut search =
             Search { read, records, members: BTreeSet::new(), left: Vec::new(), is_cut: false };
-        asked.iter().for_each(|id| search.join(id));
-        while let Some(id) = search.left.pop() {
-            search.follow(&id)?;
+        asked.iter().for_each(|id| search.join(Bearer::Id((*id).to_owned())));
+        while let Some(bearer) = search.left.pop() {
+            search.follow(&bearer)?;
         }
         Ok(search.found())
     }
@@ -67,80 +76,104 @@ impl Person {
 struct Search<R> {
     read: R,
     /// Of the members, and of whom they were linked with in vain.
-    records: FxHashMap<String, Record>,
-    members: BTreeSet<String>,
+    records: FxHashMap<Bearer, Record>,
+    members: BTreeSet<Bearer>,
     /// Members whose links weren't followed yet.
-    left: Vec<String>,
+    left: Vec<Bearer>,
     is_cut: bool,
 }
 
 impl<R> Search<R> {
-    fn join(&mut self, id: &str) {
-        if !self.members.contains(id) {
-            self.members.insert(id.to_owned());
-            self.left.push(id.to_owned());
+    fn join(&mut self, bearer: Bearer) {
+        if !self.members.contains(&bearer) {
+            self.members.insert(bearer.clone());
+            self.left.push(bearer);
         }
     }
 
-    fn follow<E>(&mut self, id: &str) -> Result<(), E>
+    fn follow<E>(&mut self, bearer: &Bearer) -> Result<(), E>
     where
-        R: FnMut(&str) -> Result<Record, E>,
+        R: FnMut(&Bearer) -> Result<Record, E>,
     {
-        let Some(record) = self.record(id)? else {
+        let Some(record) = self.record(bearer)? else {
             return Ok(());
         };
         let links = record.links().map(|link| (link.role, link.other.into_owned()));
         let links: Vec<(Role, String)> = links.collect();
-        self.is_cut |= links.len() >= LINKS_MAX;
-        for (at, (role, other)) in links.iter().enumerate() {
-            let joins = match role {
-                Role::Belongs => at == 0,
-                Role::Owns => self.record(other)?.is_some_and(|record| belongs(record, id)),
-                Role::Absorbed | Role::Absorbs => true,
+        let kept = links.iter().filter(|(role, _)| *role != Role::Carried).count();
+        self.is_cut |= kept >= LINKS_MAX;
+        for (role, other) in links {
+            let joined = match role {
+                Role::Carried => Bearer::Carried(other),
+                _ => Bearer::Id(other),
+            };
+            let joins = match (role, bearer, &joined) {
+                (Role::Belongs, _, Bearer::Id(owner)) => {
+                    self.record(bearer)?.is_some_and(|record| belongs(record, owner))
+                }
+                (Role::Owns, Bearer::Id(id), _) => {
+                    self.record(&joined)?.is_some_and(|record| belongs(record, id))
+                }
+                (Role::Carries, Bearer::Carried(person), _) => {
+                    self.record(&joined)?.is_some_and(|record| is_carried(record, person))
+                }
+                (Role::Absorbed | Role::Absorbs | Role::Carried, _, _) => true,
+                _ => false,
             };
             if joins {
-                self.join(other);
+                self.join(joined);
             }
         }
         Ok(())
     }
 
-    fn record<E>(&mut self, id: &str) -> Result<Option<&Record>, E>
+    fn record<E>(&mut self, bearer: &Bearer) -> Result<Option<&Record>, E>
     where
-        R: FnMut(&str) -> Result<Record, E>,
+        R: FnMut(&Bearer) -> Result<Record, E>,
     {
-        if !self.records.contains_key(id) {
+        if !self.records.contains_key(bearer) {
             if self.records.len() >= IDS_MAX {
                 self.is_cut = true;
                 return Ok(None);
             }
-            let record = (self.read)(id)?;
-            self.records.insert(id.to_owned(), record);
+            let record = (self.read)(bearer)?;
+            self.records.insert(bearer.clone(), record);
         }
-        Ok(self.records.get(id))
+        Ok(self.records.get(bearer))
     }
 
     fn found(mut self) -> Person {
         let identified = self.identified().cloned();
-        let others = self.members.iter().filter(|id| Some(*id) != identified.as_ref());
-        let order: Vec<String> = identified.iter().chain(others).cloned().collect();
-        let ids = order.into_iter().filter_map(|id| self.records.remove_entry(&id)).collect();
-        Person { ids, is_cut: self.is_cut }
+        let others = self.members.iter().filter(|bearer| Some(*bearer) != identified.as_ref());
+        let order: Vec<Bearer> = identified.iter().chain(others).cloned().collect();
+        let ids =
+            order.into_iter().filter_map(|bearer| match self.records.remove_entry(&bearer)? {
+                (Bearer::Id(id), record) => Some((id, record)),
+                (Bearer::Carried(_), _) => None,
+            });
+        Person { ids: ids.collect(), is_cut: self.is_cut }
     }
 
     /// The member that was the first with whom another id was identified.
-    fn identified(&self) -> Option<&String> {
+    fn identified(&self) -> Option<&Bearer> {
         let members = self.members.iter();
-        let dated = members.filter_map(|id| {
-            let mut links = self.records.get(id)?.links();
+        let dated = members.filter_map(|bearer| {
+            let mut links = self.records.get(bearer)?.links();
             let link = links.find(|link| matches!(link.role, Role::Owns | Role::Absorbs))?;
-            Some((link.stamp, id))
+            Some((link.stamp, bearer))
         });
-        dated.min().map(|(_, id)| id)
+        dated.min().map(|(_, bearer)| bearer)
     }
 }
 
+/// Whether an id's first link makes it the owner's.
 fn belongs(record: &Record, owner: &str) -> bool {
-    let first = record.links().next();
+    let first = record.links().find(|link| link.role != Role::Carried);
     first.is_some_and(|link| link.role == Role::Belongs && link.other == owner)
+}
+
+/// Whether the pipeline takes an id for this person, still.
+fn is_carried(record: &Record, person_id: &str) -> bool {
+    let newest = record.links().next();
+    newest.is_some_and(|link| link.role == Role::Carried && link.other == person_id)
 }

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::ids::MatcherId;
-use crate::links::{self, Link};
+use crate::links::{self, Carrying, Link, Role};
 use crate::properties::{self, Register};
 use crate::sections::{
     self, HEADER_BYTES, LINKS_HEADER_BYTES, VERSION, VERSION_UNLINKED, WINDOW_HEADER_BYTES,
@@ -188,12 +188,12 @@ impl Record {
         }
     }
 
-    /// The links, earliest first.
+    /// The links, earliest first, but for [`Role::Carried`], which is before them.
     pub fn links(&self) -> impl Iterator<Item = Link<'_>> {
         links::links(self.links_section())
     }
 
-    /// Whether the distinct id was ever linked with another.
+    /// Whether the distinct id was ever linked with another, or with a person.
     pub fn has_links(&self) -> bool {
         sections::has_links(&self.0)
     }
@@ -202,6 +202,23 @@ impl Record {
     /// does one that is later than [`links::LINKS_MAX`] others.
     pub fn link(&mut self, link: &Link<'_>) -> bool {
         self.merge_links(&link.to_bytes())
+    }
+
+    /// Keeps whom the pipeline took the distinct id for, unless a newer event told already.
+    pub fn carry(&mut self, stamp: Entry, person_id: &str) -> Carrying {
+        let held = self.links().next().filter(|link| link.role == Role::Carried);
+        match held {
+            Some(held) if held.other == person_id && held.stamp >= stamp => Carrying::Older,
+            Some(held) if held.other == person_id => {
+                let at = sections::links(&self.0).start;
+                self.0[at..at + ENTRY_BYTES].copy_from_slice(&stamp.to_bytes());
+                Carrying::Same
+            }
+            _ => {
+                let link = Link { stamp, role: Role::Carried, other: person_id.into() };
+                if self.link(&link) { Carrying::Other } else { Carrying::Older }
+            }
+        }
     }
 
     fn merge_links(&mut self, other: &[u8]) -> bool {

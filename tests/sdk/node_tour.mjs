@@ -54,6 +54,15 @@ await client.flush();
 expect("perks once the plan is set", await perks(), true);
 expect("perks by override, off", await perks({ plan: "free" }), false);
 
+for (let n = 0; n < 3; n++) add("js-visitor");
+await client.flush();
+expect("offer before the log-in", await offer("js-dora"), false);
+client.identify({ distinctId: "js-dora", properties: { $anon_distinct_id: "js-visitor" } });
+client.alias({ distinctId: "js-dora", alias: "js-tablet" });
+await client.flush();
+expect("offer after the log-in", await offer("js-dora"), true);
+expect("offer on the tablet", await offer("js-tablet"), true);
+
 const past = new Date(Date.now() - 6 * 60_000);
 for (let n = 0; n < 3; n++) add("js-cleo", { timestamp: past });
 await client.flush();

@@ -53,6 +53,14 @@ def main(host, token):
     expect("perks once the plan is set", perks(), True)
     expect("perks by override, off", perks(person_properties={"plan": "free"}), False)
 
+    for _ in range(3):
+        client.capture("added to cart", distinct_id="py-visitor")
+    client.flush()
+    expect("offer before the log-in", offer("py-dora"), False)
+    client.alias("py-dora", "py-visitor")
+    client.flush()
+    expect("offer after the log-in", offer("py-dora"), True)
+
     past = datetime.now(timezone.utc) - timedelta(minutes=6)
     for _ in range(3):
         client.capture("added to cart", distinct_id="py-cleo", timestamp=past)

@@ -122,3 +122,43 @@ fn cohorts_that_share_cohorts_are_asked_once() {
     assert_eq!(shop.flag("ben", "deep")["enabled"], false);
     assert_eq!(shop.state().lookups, 0);
 }
+
+/// A list of people has someone by any of their ids, and lets nobody out who may be in.
+#[test]
+fn a_listed_person_is_in_by_any_of_their_ids() {
+    let list = "rules: [{ when: { people: [ann, cleo] } }]\n";
+    let shop = Shop::with(&[("shop/flags/list.yaml", list)]);
+    let code = |who: &str| shop.flag(who, "list")["reason"]["code"].clone();
+    assert_eq!(
+        (code("ann"), code("phone")),
+        (json!("condition_match"), json!("no_condition_match"))
+    );
+    assert_eq!(shop.state().lookups, 1, "whoever is listed as such needs none");
+    shop.state().distinct_ids = ["ann", "phone"].map(str::to_owned).to_vec();
+    assert_eq!(code("phone"), "condition_match");
+    shop.state().distinct_ids = vec!["phone".to_owned()];
+    shop.state().incomplete = Some(Unknown::TooManyIds);
+    assert_eq!(code("phone"), "too_many_ids");
+    shop.state().incomplete = None;
+    shop.state().unknown = Some(Unknown::CatchingUp);
+    assert_eq!((code("phone"), code("cleo")), (json!("catching_up"), json!("condition_match")));
+}
+
+/// Of a person with more ids than are joined only that is certain which no further id changes.
+#[test]
+fn what_more_ids_could_change_is_open() {
+    let never = "members: { not: { did: added to cart, within: 5m } }\n";
+    let shop = Shop::with(&[
+        ("shop/cohorts/added.yaml", ADDED),
+        ("shop/cohorts/never.yaml", never),
+        ("shop/flags/added.yaml", "rules: [{ when: { cohort: added } }]\n"),
+        ("shop/flags/never.yaml", "rules: [{ when: { cohort: never } }]\n"),
+        ("shop/flags/pro.yaml", "rules: [{ when: { person: { plan: pro } } }]\n"),
+    ]);
+    shop.state().incomplete = Some(Unknown::TooManyIds);
+    let codes =
+        || ["added", "never", "pro"].map(|key| shop.flag("ann", key)["reason"]["code"].clone());
+    assert_eq!(codes(), ["too_many_ids", "too_many_ids", "too_many_ids"]);
+    shop.did("ann", "added to cart", 0);
+    assert_eq!(codes(), ["condition_match", "no_condition_match", "too_many_ids"]);
+}

@@ -54,6 +54,9 @@ pub struct State {
     pub records: HashMap<String, Record>,
     pub coverage: Coverages,
     pub unknown: Option<Unknown>,
+    /// Whoever is asked for, these are their distinct ids, and there may be more.
+    pub distinct_ids: Vec<String>,
+    pub incomplete: Option<Unknown>,
     pub stale_ms: i64,
     pub unready: Option<String>,
     pub refuses: Option<AppendError>,
@@ -256,7 +259,8 @@ impl Lookup for Kept {
             unknown: state.unknown.or(behind.then_some(Unknown::Behind)),
             position,
             stale_ms: state.stale_ms,
-            ..Facts::default()
+            distinct_ids: state.distinct_ids.clone(),
+            incomplete: state.incomplete,
         }
     }
 

@@ -9,6 +9,8 @@ use schemas::ids::ProjectId;
 pub const CHECKPOINT: &[u8] = &[0];
 
 const RECORD: u8 = 1;
+/// The bit of a project's number that its pipeline's persons have.
+const CARRIED: u32 = 1 << 31;
 const PERSON_AT: usize = 1 + 4 + 8;
 
 /// A person of one project, by distinct id: four bytes of project, then the id.
@@ -32,6 +34,13 @@ impl PersonKey {
         self.bytes.extend_from_slice(&project.0.to_be_bytes());
         self.bytes.extend_from_slice(distinct_id.as_bytes());
         self.hash = hash(&self.bytes);
+    }
+
+    /// Makes this the key of what is kept of a person whom the pipeline has a name for: beside
+    /// the distinct ids of the project, under a number that no project has.
+    pub fn set_carried(&mut self, project: ProjectId, person_id: &str) {
+        debug_assert_eq!(project.0 & CARRIED, 0);
+        self.set(ProjectId(project.0 | CARRIED), person_id);
     }
 
     /// Project and id.

@@ -253,11 +253,24 @@ impl Store {
     /// # Errors
     /// When the durable tier can't be read.
     pub fn read(&self, project: ProjectId, distinct_id: &str) -> Result<Record, StoreError> {
-        let key = PersonKey::new(project, distinct_id);
+        self.read_key(&PersonKey::new(project, distinct_id))
+    }
+
+    /// The links of a person whom the pipeline has a name for.
+    ///
+    /// # Errors
+    /// When the durable tier can't be read.
+    pub fn read_carried(&self, project: ProjectId, person_id: &str) -> Result<Record, StoreError> {
+        let mut key = PersonKey::default();
+        key.set_carried(project, person_id);
+        self.read_key(&key)
+    }
+
+    fn read_key(&self, key: &PersonKey) -> Result<Record, StoreError> {
         let kept = self.keep.kept();
         let mut joined: Option<Record> = None;
         for partition in self.partitions.load().iter() {
-            let found = self.read_in(partition, &key, &kept)?;
+            let found = self.read_in(partition, key, &kept)?;
             joined = match (joined, found) {
                 (None, found) => found,
                 (joined, None) => joined,
