@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashSet;
 
+use crate::record::Record;
 use crate::window::{ENTRY_BYTES, Entry};
 
 /// The most links that are kept of one distinct id, the earliest ones. An id with so many may
@@ -110,6 +111,43 @@ pub fn links(section: &[u8]) -> impl Iterator<Item = Link<'_>> {
         rest = after;
         Some(link)
     })
+}
+
+impl Record {
+    /// The links, earliest first, but for [`Role::Carried`], which is before them.
+    pub fn links(&self) -> impl Iterator<Item = Link<'_>> {
+        links(self.links_section())
+    }
+
+    /// Keeps a link. Returns whether that changed anything: a repetition doesn't, and neither
+    /// does one that is later than [`LINKS_MAX`] others.
+    pub fn link(&mut self, link: &Link<'_>) -> bool {
+        self.merge_links(&link.to_bytes())
+    }
+
+    /// Keeps whom the pipeline took the distinct id for, unless a newer event told already.
+    pub fn carry(&mut self, stamp: Entry, person_id: &str) -> Carrying {
+        let held = self.links().next().filter(|link| link.role == Role::Carried);
+        match held {
+            Some(held) if held.other == person_id && held.stamp >= stamp => Carrying::Older,
+            Some(held) if held.other == person_id => {
+                self.links_section_mut()[..ENTRY_BYTES].copy_from_slice(&stamp.to_bytes());
+                Carrying::Same
+            }
+            _ => {
+                let link = Link { stamp, role: Role::Carried, other: person_id.into() };
+                if self.link(&link) { Carrying::Other } else { Carrying::Older }
+            }
+        }
+    }
+
+    pub(crate) fn merge_links(&mut self, other: &[u8]) -> bool {
+        let Some(merged) = merge(self.links_section(), other) else {
+            return false;
+        };
+        self.replace_links(&merged);
+        true
+    }
 }
 
 /// Whether `section` is laid out as links to its end.

@@ -6,7 +6,6 @@
 use std::ops::Range;
 
 use crate::ids::MatcherId;
-use crate::links::{self, Carrying, Link, Role};
 use crate::properties::{self, Register};
 use crate::sections::{
     self, HEADER_BYTES, LINKS_HEADER_BYTES, VERSION, VERSION_UNLINKED, WINDOW_HEADER_BYTES,
@@ -188,53 +187,9 @@ impl Record {
         }
     }
 
-    /// The links, earliest first, but for [`Role::Carried`], which is before them.
-    pub fn links(&self) -> impl Iterator<Item = Link<'_>> {
-        links::links(self.links_section())
-    }
-
     /// Whether the distinct id was ever linked with another, or with a person.
     pub fn has_links(&self) -> bool {
         sections::has_links(&self.0)
-    }
-
-    /// Keeps a link. Returns whether that changed anything: a repetition doesn't, and neither
-    /// does one that is later than [`links::LINKS_MAX`] others.
-    pub fn link(&mut self, link: &Link<'_>) -> bool {
-        self.merge_links(&link.to_bytes())
-    }
-
-    /// Keeps whom the pipeline took the distinct id for, unless a newer event told already.
-    pub fn carry(&mut self, stamp: Entry, person_id: &str) -> Carrying {
-        let held = self.links().next().filter(|link| link.role == Role::Carried);
-        match held {
-            Some(held) if held.other == person_id && held.stamp >= stamp => Carrying::Older,
-            Some(held) if held.other == person_id => {
-                let at = sections::links(&self.0).start;
-                self.0[at..at + ENTRY_BYTES].copy_from_slice(&stamp.to_bytes());
-                Carrying::Same
-            }
-            _ => {
-                let link = Link { stamp, role: Role::Carried, other: person_id.into() };
-                if self.link(&link) { Carrying::Other } else { Carrying::Older }
-            }
-        }
-    }
-
-    fn merge_links(&mut self, other: &[u8]) -> bool {
-        let Some(merged) = links::merge(self.links_section(), other) else {
-            return false;
-        };
-        self.ensure_header();
-        if !self.has_links() {
-            self.splice(HEADER_BYTES, 0, &[0; LINKS_HEADER_BYTES]);
-            self.0[0] = VERSION;
-        }
-        let links = sections::links(&self.0);
-        self.splice(links.start, links.len(), &merged);
-        let len = (merged.len() as u32).to_le_bytes();
-        self.0[HEADER_BYTES..HEADER_BYTES + LINKS_HEADER_BYTES].copy_from_slice(&len);
-        true
     }
 
     /// The property registers, by key.
@@ -298,8 +253,26 @@ impl Record {
         self.0.get(self.windows_at()).unwrap_or_default()
     }
 
-    fn links_section(&self) -> &[u8] {
+    pub(crate) fn links_section(&self) -> &[u8] {
         self.0.get(sections::links(&self.0)).unwrap_or_default()
+    }
+
+    pub(crate) fn links_section_mut(&mut self) -> &mut [u8] {
+        let links = sections::links(&self.0);
+        self.0.get_mut(links).unwrap_or_default()
+    }
+
+    /// Puts other links in the place of all that there are.
+    pub(crate) fn replace_links(&mut self, section: &[u8]) {
+        self.ensure_header();
+        if !self.has_links() {
+            self.splice(HEADER_BYTES, 0, &[0; LINKS_HEADER_BYTES]);
+            self.0[0] = VERSION;
+        }
+        let links = sections::links(&self.0);
+        self.splice(links.start, links.len(), section);
+        let len = (section.len() as u32).to_le_bytes();
+        self.0[HEADER_BYTES..HEADER_BYTES + LINKS_HEADER_BYTES].copy_from_slice(&len);
     }
 
     fn properties_section(&self) -> &[u8] {
