@@ -128,6 +128,13 @@ fn thousands_of_ids_are_cut_and_that_is_said() {
         assert!(all.is_cut, "asked for {id}");
         assert_eq!(all.ids.len(), IDS_MAX);
     }
+    // Two links to each are more than are kept, though the ids wouldn't be too many.
+    let twice = (0..600).flat_map(|number| {
+        let link = identify("ann", &format!("visit {number}"), number * 2);
+        [Linked { dangerously: true, ..identify("ann", &link.other, number * 2 + 1) }, link]
+    });
+    let twice = behind(&folded_backwards(&twice.collect::<Vec<_>>()), "ann");
+    assert!(twice.is_cut && twice.ids.len() < 600, "{}", twice.ids.len());
     let chain: Vec<Linked> = (0..2_000)
         .map(|number| identify(&format!("{number}"), &format!("{}", number + 1), number))
         .collect();
