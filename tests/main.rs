@@ -1,14 +1,11 @@
 //! Everything that is tested from outside, and the laws that windows keep.
 //!
 //! - [`harness`] runs the real binary, [`broker`] a real Kafka; [`oracle`] knows the right answer.
-//! - [`windows`] and [`registers`] are laws; [`tidy`], [`conformance`] and [`definitions`] check
-//!   what is written.
-//! - [`scenarios`], [`kinds`], [`edits`], [`hostile`], [`kafka`], [`clickhouse`], [`losses`],
-//! - [`windows`], [`registers`], [`links`] and [`people`] are laws; [`tidy`] and [`conformance`]
-//!   check what is written.
-//! - [`scenarios`], [`identity`], [`edits`], [`hostile`], [`kafka`], [`clickhouse`], [`losses`],
-//!   [`outages`], [`disk`], [`positions`] and [`sdk`] are stories; [`replay`] kills the
-//!   binary, again and again.
+//! - [`windows`], [`registers`], [`links`] and [`people`] are laws; [`tidy`], [`conformance`] and
+//!   [`definitions`] check what is written.
+//! - [`scenarios`], [`kinds`], [`identity`], [`edits`], [`hostile`], [`kafka`], [`clickhouse`],
+//!   [`losses`], [`outages`], [`disk`], [`positions`] and [`sdk`] are stories; [`replay`] kills
+//!   the binary, again and again.
 #![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
 
 mod broker;
