@@ -78,7 +78,15 @@ fn facts(project: &Project, example: &Example) -> Facts {
     }
     let covered = project.matchers.iter().map(|m| (m.id, Coverage::Since(i64::MIN)));
     let coverage = Arc::new(covered.collect::<FxHashMap<_, _>>());
-    Facts { record, coverage, unknown: None, position: Position::new(), stale_ms: 0 }
+    Facts {
+        record,
+        distinct_ids: Vec::new(),
+        incomplete: None,
+        coverage,
+        unknown: None,
+        position: Position::new(),
+        stale_ms: 0,
+    }
 }
 
 fn fold(project: &Project, happened: &Happened, number: u64, record: &mut Record) {
