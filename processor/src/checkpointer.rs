@@ -29,7 +29,7 @@ pub struct Checkpointer<L> {
     pub metrics: Arc<Metrics>,
     /// Tells now, and how long a checkpoint takes.
     pub clocks: Clocks,
-    /// Time between checkpoints.
+    /// Time from the beginning of a checkpoint to that of the next.
     pub interval: Duration,
     /// Bytes of people in memory at most.
     pub hot_bytes_max: usize,
@@ -48,15 +48,16 @@ impl<L: Log> Checkpointer<L> {
             // Folding waits only where a checkpoint doesn't make room fast enough.
             self.following.full.store(over > self.hot_bytes_max / 4, Ordering::Release);
             let due = if over > 0 { REST.min(self.interval) } else { self.interval };
-            if (self.clocks.elapsed)() - last < due {
+            let now = (self.clocks.elapsed)();
+            if now - last < due {
                 continue;
             }
+            last = now;
             if self.checkpoint() {
                 self.store.sweep(round, self.hot_bytes_max);
                 self.following.full.store(false, Ordering::Release);
                 round += 1;
             }
-            last = (self.clocks.elapsed)();
         }
         self.checkpoint();
     }
