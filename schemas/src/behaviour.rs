@@ -5,6 +5,7 @@
 use crate::comparison::Comparison;
 use crate::decimal::Decimal;
 use crate::ids::MatcherId;
+use crate::time::{DAY_MS, HOUR_MS};
 use crate::window::Kept;
 
 /// One question about a person's events.
@@ -221,6 +222,30 @@ impl<M> Step<M> {
             after_ms_min: self.after_ms_min,
             after_ms_max: self.after_ms_max,
             without: self.without.as_ref().map(to),
+        }
+    }
+}
+
+impl Period {
+    /// The shortest there is, in milliseconds, and so the length of the stretches that tell in
+    /// which there were events. Clocks change within an hour at a quarter of one, and a day is
+    /// shorter by the hours that they are put forward.
+    pub fn shortest_ms(self) -> i64 {
+        match self {
+            Period::Hour => HOUR_MS / 4,
+            Period::Day => 20 * HOUR_MS,
+            Period::Week => 6 * DAY_MS,
+            Period::Back(length_ms) => length_ms,
+        }
+    }
+
+    /// The longest there is, in milliseconds.
+    pub fn longest_ms(self) -> i64 {
+        match self {
+            Period::Hour => HOUR_MS,
+            Period::Day => 28 * HOUR_MS,
+            Period::Week => 8 * DAY_MS,
+            Period::Back(length_ms) => length_ms,
         }
     }
 }

@@ -85,9 +85,17 @@ impl Record {
         if kept.keep == Keep::Newest {
             return self.fold_newest(matcher, kept.k, hit.entry);
         }
-        let Some(changed) = kept.fold(self.stored(matcher), hit) else {
-            return Folded::Duplicate;
-        };
+        match kept.fold(self.stored(matcher), hit) {
+            None => Folded::Duplicate,
+            Some(changed) => {
+                self.replace(matcher, &changed);
+                Folded::Kept
+            }
+        }
+    }
+
+    /// Stores something else for a matcher.
+    fn replace(&mut self, matcher: MatcherId, changed: &[u8]) {
         self.ensure_header();
         let (at, found) = self.locate(matcher);
         let before = if found { window_bytes(&self.0[at..]) } else { 0 };
@@ -95,10 +103,9 @@ impl Record {
         let mut window = Vec::with_capacity(WINDOW_HEADER_BYTES + changed.len());
         window.extend_from_slice(&matcher.0.to_le_bytes());
         window.extend_from_slice(&(changed.len() as u16).to_le_bytes());
-        window.extend_from_slice(&changed);
+        window.extend_from_slice(changed);
         self.splice(at, before, &window);
         self.set_windows_len(windows_len + window.len());
-        Folded::Kept
     }
 
     /// The same in place, for the way that most matchers keep hits.
@@ -174,15 +181,13 @@ impl Record {
 
     fn merge_windows(&mut self, other: &Record, kept: impl Fn(MatcherId) -> Option<Kept>) {
         for (matcher, stored) in other.windows() {
-            if let Some(kept) = kept(matcher) {
-                for hit in kept.hits(stored) {
-                    self.fold(matcher, kept, hit);
-                }
-                if kept.keep == Keep::Newest
-                    && let Some(lost_ms) = Window::new(stored).lost_ms()
-                {
-                    self.lose(matcher, lost_ms);
-                }
+            let Some(kept) = kept(matcher) else { continue };
+            if kept.keep == Keep::Newest {
+                let window = Window::new(stored);
+                window.entries().for_each(|entry| _ = self.fold_newest(matcher, kept.k, entry));
+                window.lost_ms().into_iter().for_each(|lost_ms| self.lose(matcher, lost_ms));
+            } else if let Some(changed) = kept.merge(self.stored(matcher), stored) {
+                self.replace(matcher, &changed);
             }
         }
     }

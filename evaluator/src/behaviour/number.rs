@@ -1,11 +1,13 @@
 //! Numbers that events make, as spans: from what they are at least to what they may be at most.
 
+use std::cmp::Ordering;
+
 use rustc_hash::FxHashSet;
 use schemas::behaviour::{Aggregate, Compared, Number, Operand, Watched};
 use schemas::comparison::Comparison;
 use schemas::decimal::ONE;
 use schemas::unknown::Unknown;
-use schemas::window::{Keep, Range, stretches};
+use schemas::window::{Hit, Keep, Range, stretches};
 
 use super::Seen;
 
@@ -27,14 +29,16 @@ pub(super) fn holds(seen: Seen<'_>, asked: &Compared<Watched>) -> Result<bool, U
     decided.ok_or(left.why.or(right.why).unwrap_or(Unknown::Overflow))
 }
 
-/// From `low` to `high`, in units of [`schemas::decimal::Decimal`]; the ends of `i128` stand for
-/// no bound.
+/// From `low` to `high`, in units of [`schemas::decimal::Decimal`] divided by `of`, so that a mean
+/// is exact; the ends of `i128` stand for no bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// It is at least this.
     pub low: i128,
     /// It is at most this.
     pub high: i128,
+    /// What both are divided by; 1 or more.
+    pub of: i128,
     /// Whether there may be no number.
     pub maybe_nothing: bool,
     /// Why it isn't one number.
@@ -44,13 +48,14 @@ pub struct Span {
 impl Span {
     /// One number, known.
     pub fn exactly(units: i128) -> Span {
-        Span { low: units, high: units, maybe_nothing: false, why: None }
+        Span { low: units, high: units, of: 1, maybe_nothing: false, why: None }
     }
 
-    const NOTHING: Span = Span { low: i128::MAX, high: i128::MIN, maybe_nothing: true, why: None };
+    const NOTHING: Span =
+        Span { low: i128::MAX, high: i128::MIN, of: 1, maybe_nothing: true, why: None };
 
     fn anything(why: Unknown) -> Span {
-        Span { low: i128::MIN, high: i128::MAX, maybe_nothing: false, why: Some(why) }
+        Span { low: i128::MIN, high: i128::MAX, of: 1, maybe_nothing: false, why: Some(why) }
     }
 
     /// Whether there is no number.
@@ -62,7 +67,7 @@ impl Span {
         let scaled = |bound: i128| match bound {
             i128::MIN | i128::MAX => bound,
             units => match units.checked_mul(thousandths.into()) {
-                Some(product) => product / 1_000,
+                Some(product) => product,
                 None if units < 0 => i128::MIN,
                 None => i128::MAX,
             },
@@ -73,28 +78,43 @@ impl Span {
         if overflowed && !self.is_nothing() {
             return Span { maybe_nothing: self.maybe_nothing, ..Span::anything(Unknown::Overflow) };
         }
-        Span { low, high, ..self }
+        Span { low, high, of: self.of * 1_000, ..self }
     }
 }
 
 fn compare(left: Span, comparison: Comparison, right: Span) -> Option<bool> {
-    let apart = left.high < right.low || right.high < left.low;
-    let point = left.low == left.high && right.low == right.high && left.low == right.low;
+    let low = order((left.low, left.of), (right.high, right.of));
+    let high = order((left.high, left.of), (right.low, right.of));
+    let apart = high.is_lt() || low.is_gt();
+    let point = left.low == left.high && right.low == right.high && low.is_eq();
     match comparison {
-        Comparison::AtLeast if left.low >= right.high => Some(true),
-        Comparison::AtLeast if left.high < right.low => Some(false),
-        Comparison::Less if left.high < right.low => Some(true),
-        Comparison::Less if left.low >= right.high => Some(false),
-        Comparison::Greater if left.low > right.high => Some(true),
-        Comparison::Greater if left.high <= right.low => Some(false),
-        Comparison::AtMost if left.high <= right.low => Some(true),
-        Comparison::AtMost if left.low > right.high => Some(false),
+        Comparison::AtLeast if low.is_ge() => Some(true),
+        Comparison::AtLeast if high.is_lt() => Some(false),
+        Comparison::Less if high.is_lt() => Some(true),
+        Comparison::Less if low.is_ge() => Some(false),
+        Comparison::Greater if low.is_gt() => Some(true),
+        Comparison::Greater if high.is_le() => Some(false),
+        Comparison::AtMost if high.is_le() => Some(true),
+        Comparison::AtMost if low.is_gt() => Some(false),
         Comparison::Equal if point => Some(true),
         Comparison::Equal if apart => Some(false),
         Comparison::NotEqual if apart => Some(true),
         Comparison::NotEqual if point => Some(false),
         _ => None,
     }
+}
+
+/// How two fractions compare: by their whole parts, then by what is left over, of which products
+/// always fit.
+fn order(left: (i128, i128), right: (i128, i128)) -> Ordering {
+    let unbounded = |bound| matches!(bound, i128::MIN | i128::MAX);
+    if unbounded(left.0) || unbounded(right.0) {
+        return left.0.cmp(&right.0);
+    }
+    let parts = |(over, of): (i128, i128)| (over.div_euclid(of), over.rem_euclid(of));
+    let (left_parts, right_parts) = (parts(left), parts(right));
+    let rest = || (left_parts.1 * right.1).cmp(&(right_parts.1 * left.1));
+    left_parts.0.cmp(&right_parts.0).then_with(rest)
 }
 
 /// What the number is, or may be.
@@ -116,7 +136,7 @@ fn count(seen: Seen<'_>, of: Watched, range: Range) -> Span {
             (counted.seen, why)
         }
         Keep::Values | Keep::Numbers => {
-            let inside = |hit: &schemas::window::Hit| range.contains(hit.entry.time_ms());
+            let inside = |hit: &Hit| range.contains(hit.entry.time_ms());
             let counted = seen.values(of).newest().filter(inside).count();
             (counted, seen.gap(of, range).map(|gap| gap.why))
         }
@@ -127,7 +147,8 @@ fn count(seen: Seen<'_>, of: Watched, range: Range) -> Span {
 
 fn at_least(counted: usize, gap: Option<Unknown>) -> Span {
     let low = counted as i128 * ONE;
-    Span { low, high: if gap.is_some() { i128::MAX } else { low }, maybe_nothing: false, why: gap }
+    let high = if gap.is_some() { i128::MAX } else { low };
+    Span { low, high, of: 1, maybe_nothing: false, why: gap }
 }
 
 fn distinct(seen: Seen<'_>, of: Watched, range: Range) -> Span {
@@ -147,41 +168,34 @@ fn distinct(seen: Seen<'_>, of: Watched, range: Range) -> Span {
 /// Sum, mean and extremes of the numbers in a range.
 fn summary(seen: Seen<'_>, of: Watched, range: Range, aggregate: Aggregate) -> Span {
     let values = seen.values(of);
-    let mut numbers = Numbers::default();
-    for hit in values.newest().filter(|hit| range.contains(hit.entry.time_ms())) {
-        numbers.add(hit.value.units());
-    }
+    let inside = |hit: &Hit| range.contains(hit.entry.time_ms());
+    let mut known = Numbers::default();
+    values.all().filter(inside).for_each(|hit| known.add(hit.value.units()));
+    let maybe_nothing = known.count == 0 && aggregate != Aggregate::Sum;
     if let Some(gap) = seen.uncovered(of).filter(|gap| gap.reaches(range)) {
-        let low = if aggregate == Aggregate::Largest { numbers.largest() } else { None };
-        let high = if aggregate == Aggregate::Smallest { numbers.smallest() } else { None };
-        return Span {
-            low: low.unwrap_or(i128::MIN),
-            high: high.unwrap_or(i128::MAX),
-            maybe_nothing: numbers.count == 0 && aggregate != Aggregate::Sum,
-            why: Some(gap.why),
-        };
+        let low = if aggregate == Aggregate::Largest { known.largest() } else { None };
+        let high = if aggregate == Aggregate::Smallest { known.smallest() } else { None };
+        let (low, high) = (low.unwrap_or(i128::MIN), high.unwrap_or(i128::MAX));
+        return Span { low, high, of: 1, maybe_nothing, why: Some(gap.why) };
     }
-    let pushed_out = values.older().next().filter(|hit| hit.entry.time_ms() > range.after_ms);
-    let exact = numbers.exactly(aggregate);
-    if pushed_out.is_none() {
-        return exact;
+    if !values.older().any(|hit| hit.entry.time_ms() > range.after_ms) {
+        return known.exactly(aggregate);
     }
     // Any number of what was pushed out may lie inside, each between the extremes.
-    let mut possible = numbers;
+    let mut possible = known;
     values.older().for_each(|hit| possible.widen(hit.value.units()));
     let (smallest, largest) = (possible.smallest, possible.largest);
     let (low, high) = match aggregate {
         Aggregate::Sum => (
-            if smallest < 0 { i128::MIN } else { exact.low },
-            if largest > 0 { i128::MAX } else { exact.high },
+            if smallest < 0 { i128::MIN } else { known.sum },
+            if largest > 0 { i128::MAX } else { known.sum },
         ),
-        Aggregate::Smallest => (smallest, numbers.smallest().unwrap_or(largest)),
-        Aggregate::Largest => (numbers.largest().unwrap_or(smallest), largest),
+        Aggregate::Smallest => (smallest, known.smallest().unwrap_or(largest)),
+        Aggregate::Largest => (known.largest().unwrap_or(smallest), largest),
         _ => (smallest, largest),
     };
-    let maybe_nothing = numbers.count == 0 && aggregate != Aggregate::Sum;
     let why = (low != high || maybe_nothing).then_some(Unknown::Overflow);
-    Span { low, high, maybe_nothing, why }
+    Span { low, high, of: 1, maybe_nothing, why }
 }
 
 /// What numbers come to, in any order.
@@ -224,16 +238,28 @@ impl Numbers {
             Aggregate::Sum => Some(self.sum),
             Aggregate::Smallest => self.smallest(),
             Aggregate::Largest => self.largest(),
-            // What is finer than the last place is cut.
-            _ => (self.count > 0).then(|| self.sum / self.count),
+            _ => (self.count > 0).then_some(self.sum),
         };
-        number.map_or(Span::NOTHING, Span::exactly)
+        let of = if aggregate == Aggregate::Average { self.count } else { 1 };
+        number.map_or(Span::NOTHING, |number| Span { of, ..Span::exactly(number) })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_third_three_times_is_one_at_any_size() {
+        let third = Span { of: 3, ..Span::exactly(ONE) };
+        assert_eq!(compare(Span::exactly(ONE), Comparison::Equal, third.times(3_000)), Some(true));
+        let most = Span { of: 255, ..Span::exactly(i128::MAX / 2) };
+        let more = Span { of: 255, ..Span::exactly(i128::MAX / 2 + 1) };
+        assert_eq!(compare(most, Comparison::Less, more), Some(true));
+        assert_eq!(compare(most.times(1_000), Comparison::Less, more), None, "it doesn't fit");
+        let negative = Span { of: 3, ..Span::exactly(-ONE) };
+        assert_eq!(compare(negative, Comparison::Greater, Span::exactly(-ONE)), Some(true));
+    }
 
     #[test]
     fn a_span_decides_only_what_every_number_in_it_would() {
@@ -256,7 +282,7 @@ mod tests {
                 } else {
                     Some(false)
                 };
-                let of = |(low, high)| Span { low, high, maybe_nothing: false, why: None };
+                let of = |(low, high)| Span { low, high, of: 1, maybe_nothing: false, why: None };
                 let compared = compare(of(left), comparison, of(right));
                 assert_eq!(compared, expected, "{left:?} {comparison:?} {right:?}");
             }

@@ -8,12 +8,14 @@ use schemas::time::HOUR_MS;
 use schemas::unknown::Unknown;
 use schemas::window::Range;
 
-use super::Seen;
+use super::{Gap, Seen};
 
 /// Whether there was an event in enough of the last periods.
 pub(super) fn holds(seen: Seen<'_>, asked: &Regularly<Watched>) -> Result<bool, Unknown> {
     let times: Vec<i64> = seen.window(asked.of).entries().map(|entry| entry.time_ms()).collect();
-    let gap = seen.uncovered(asked.of);
+    let lost_ms = seen.window(asked.of).lost_ms();
+    let lost = lost_ms.map(|until_ms| Gap { until_ms, why: Unknown::Overflow });
+    let gap = [seen.uncovered(asked.of), lost].into_iter().flatten().max_by_key(|g| g.until_ms);
     let (mut with, mut maybe) = (0, 0);
     for range in periods(seen.now_ms, seen.zone, asked.period, asked.of_last) {
         // Newest first: the first that isn't after the range's end.
@@ -57,11 +59,7 @@ fn periods(now_ms: i64, zone: &TimeZone, period: Period, count: u16) -> Vec<Rang
 fn start_ms(inside_ms: i64, zone: &TimeZone, period: Period) -> Option<i64> {
     let inside = Timestamp::from_millisecond(inside_ms).ok()?.to_zoned(zone.clone());
     match period {
-        Period::Hour => {
-            // The clock's hour, whatever it was set to then.
-            let offset_ms = i64::from(inside.offset().seconds()) * 1_000;
-            Some((inside_ms + offset_ms).div_euclid(HOUR_MS) * HOUR_MS - offset_ms)
-        }
+        Period::Hour => start_of_hour_ms(&inside),
         Period::Day => start_of_day_ms(&inside),
         Period::Week => {
             let days = inside.weekday().since(Weekday::Monday);
@@ -69,6 +67,19 @@ fn start_ms(inside_ms: i64, zone: &TimeZone, period: Period) -> Option<i64> {
         }
         Period::Back(_) => None,
     }
+}
+
+/// The clock's hour, however it was set then. Where clocks change within an hour, as they do on
+/// Lord Howe Island and the Chatham Islands, two hours meet there.
+fn start_of_hour_ms(inside: &Zoned) -> Option<i64> {
+    let (inside_ms, zone) = (inside.timestamp().as_millisecond(), inside.time_zone());
+    let offset_ms = i64::from(inside.offset().seconds()) * 1_000;
+    let start_ms = (inside_ms + offset_ms).div_euclid(HOUR_MS) * HOUR_MS - offset_ms;
+    if zone.to_offset(Timestamp::from_millisecond(start_ms).ok()?) == inside.offset() {
+        return Some(start_ms);
+    }
+    let after = Timestamp::from_millisecond(inside_ms + 1).ok()?;
+    Some(zone.preceding(after).next()?.timestamp().as_millisecond())
 }
 
 fn start_of_day_ms(inside: &Zoned) -> Option<i64> {
@@ -108,6 +119,15 @@ mod tests {
         assert_eq!(weeks, ["2026-11-16T00:00:00Z", "2026-11-09T00:00:00Z"]);
         let hours = starts("2026-11-21T05:45:00Z", "Asia/Kolkata", Period::Hour, 2);
         assert_eq!(hours, ["2026-11-21T05:30:00Z", "2026-11-21T04:30:00Z"]);
+    }
+
+    #[test]
+    fn an_hour_ends_where_clocks_change() {
+        // On Lord Howe Island, 02:00 became 01:30; on the Chatham Islands, 02:45 became 03:45.
+        let back = starts("2026-04-04T15:10:00Z", "Australia/Lord_Howe", Period::Hour, 3);
+        assert_eq!(back, ["2026-04-04T15:00:00Z", "2026-04-04T14:00:00Z", "2026-04-04T13:00:00Z"]);
+        let ahead = starts("2026-09-26T14:15:00Z", "Pacific/Chatham", Period::Hour, 3);
+        assert_eq!(ahead, ["2026-09-26T14:15:00Z", "2026-09-26T14:00:00Z", "2026-09-26T13:15:00Z"]);
     }
 
     #[test]

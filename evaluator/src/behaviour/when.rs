@@ -61,7 +61,12 @@ pub(super) fn latest_passes(seen: Seen<'_>, asked: &Latest<Watched>) -> Result<b
         range.contains(hit.entry.time_ms())
     });
     let nth = inside.nth(usize::from(asked.nth) - 1);
-    let gap = seen.uncovered(asked.of).filter(|gap| gap.reaches(range));
+    // What was pushed out is older than the n-th, unless a copy told that newer ones happened
+    // earlier.
+    let gap = match nth {
+        Some(_) => seen.uncovered(asked.of).filter(|gap| gap.reaches(range)),
+        None => seen.gap(asked.of, range),
+    };
     match (nth, gap) {
         (Some(hit), Some(gap)) if hit.entry.time_ms() <= gap.until_ms => Err(gap.why),
         (None, Some(gap)) => Err(gap.why),

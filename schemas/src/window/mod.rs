@@ -8,6 +8,8 @@ mod newest;
 pub mod stretches;
 pub mod values;
 
+use std::iter::{empty, once};
+
 use serde::{Deserialize, Serialize};
 
 pub use entry::{ENTRY_BYTES, Entry};
@@ -99,24 +101,29 @@ impl Kept {
     }
 
     /// The stored bytes of a window once `hit` is folded into `stored`; none if that changes
-    /// nothing.
+    /// nothing. The newest are folded in place, by [`crate::record::Record`].
     pub fn fold(self, stored: &[u8], hit: Hit) -> Option<Vec<u8>> {
         match self.keep {
-            Keep::Newest => newest(stored, hit.entry, self.k),
-            Keep::Earliest => match Window::new(stored).newest() {
-                Some(earlier) if earlier <= hit.entry => None,
-                _ => Some(hit.entry.to_bytes().to_vec()),
-            },
-            Keep::Stretches(_) => stretches::fold(self, stored, hit.entry),
-            Keep::Values | Keep::Numbers => values::fold(self, stored, hit),
+            Keep::Newest => None,
+            Keep::Earliest => earliest(stored, hit.entry),
+            Keep::Stretches(_) => stretches::merge(self, stored, once(hit.entry), None),
+            Keep::Values | Keep::Numbers => values::merge(self, stored, once(hit), empty()),
         }
     }
 
-    /// What is stored, as the hits that folding it anew takes.
-    pub fn hits(self, stored: &[u8]) -> Vec<Hit> {
+    /// The stored bytes of a window once another one of the same matcher is merged in; likewise.
+    pub fn merge(self, stored: &[u8], other: &[u8]) -> Option<Vec<u8>> {
+        let window = || Window::new(other);
         match self.keep {
-            Keep::Values | Keep::Numbers => values::Values::new(stored).all().collect(),
-            _ => Window::new(stored).entries().map(Hit::from).collect(),
+            Keep::Newest => None,
+            Keep::Earliest => earliest(stored, window().newest()?),
+            Keep::Stretches(_) => {
+                stretches::merge(self, stored, window().entries(), window().lost_ms())
+            }
+            Keep::Values | Keep::Numbers => {
+                let other = values::Values::new(other);
+                values::merge(self, stored, other.newest(), other.older())
+            }
         }
     }
 
@@ -136,20 +143,9 @@ impl Kept {
     }
 }
 
-fn newest(stored: &[u8], entry: Entry, k: u16) -> Option<Vec<u8>> {
-    let mut entries: Vec<Entry> = Window::new(stored).entries().collect();
-    match Window::new(stored).placing(entry, k) {
-        Placing::Not(_) => return None,
-        Placing::At(at) => {
-            entries.insert(at, entry);
-            entries.truncate(usize::from(k));
-        }
-        Placing::Instead { twin, at } => {
-            entries.remove(twin);
-            entries.insert(at, entry);
-        }
-    }
-    Some(stored_of(&entries))
+fn earliest(stored: &[u8], entry: Entry) -> Option<Vec<u8>> {
+    let earlier = Window::new(stored).newest().is_some_and(|held| held <= entry);
+    (!earlier).then(|| entry.to_bytes().to_vec())
 }
 
 fn stored_of(entries: &[Entry]) -> Vec<u8> {

@@ -4,6 +4,9 @@
 //! is counted exactly up to K, at any rate of events: a range at least as long as a stretch is
 //! never strictly inside one, so that it asks for whole stretches, for the newest of one and
 //! for the earliest of another.
+//!
+//! When a copy tells that an event of a full stretch happened earlier, others that were dropped
+//! may lie between: then eight bytes after the entries tell since when the stretches are whole.
 
 use super::entry::Entry;
 use super::newest::Window;
@@ -36,7 +39,8 @@ pub struct Count {
 pub fn count(window: Window<'_>, k: u16, length_ms: i64, range: Range) -> Count {
     let k = usize::from(k);
     let entries: Vec<Entry> = window.entries().collect();
-    let mut counted = Count { seen: 0, more: false };
+    let lost = window.lost_ms().is_some_and(|lost_ms| lost_ms > range.after_ms);
+    let mut counted = Count { seen: 0, more: lost };
     for stretch in entries.chunk_by(|a, b| index(*a, length_ms) == index(*b, length_ms)) {
         let inside = stretch.iter().filter(|entry| range.contains(entry.time_ms())).count();
         counted.seen += inside;
@@ -47,31 +51,78 @@ pub fn count(window: Window<'_>, k: u16, length_ms: i64, range: Range) -> Count 
     counted
 }
 
-pub(super) fn fold(kept: Kept, stored: &[u8], entry: Entry) -> Option<Vec<u8>> {
+/// What is stored once entries were added, of which others of `lost_ms` and before may have been
+/// lost; none if that changes nothing.
+pub(super) fn merge(
+    kept: Kept,
+    stored: &[u8],
+    added: impl Iterator<Item = Entry>,
+    lost_ms: Option<i64>,
+) -> Option<Vec<u8>> {
     let Keep::Stretches(length_ms) = kept.keep else {
         return None;
     };
-    let mut entries: Vec<Entry> = Window::new(stored).entries().collect();
-    if let Some(twin) = entries.iter().position(|held| held.tag() == entry.tag()) {
-        if entries[twin] <= entry {
-            return None;
-        }
-        entries.remove(twin);
-    }
-    let at = entries.partition_point(|held| *held > entry);
-    entries.insert(at, entry);
-    let here = index(entry, length_ms);
-    let begin = entries.partition_point(|held| index(*held, length_ms) > here);
-    let end = entries.partition_point(|held| index(*held, length_ms) >= here);
-    if end - begin > 2 * usize::from(kept.k) {
-        entries.remove(begin + usize::from(kept.k));
-    }
-    // Whole stretches leave, so that what is left doesn't depend on the order of arrival.
-    let newest_ms = entries.first().map_or(i64::MIN, |newest| newest.time_ms());
-    let gone_ms = newest_ms.saturating_sub(kept.horizon_ms).saturating_sub(SKEW_MS_MAX);
-    entries.retain(|held| (index(*held, length_ms) + 1).saturating_mul(length_ms) > gone_ms);
-    let changed = stored_of(&entries);
+    let held = Window::new(stored);
+    let mut stretches = Stretches {
+        entries: held.entries().collect(),
+        lost_ms: held.lost_ms().max(lost_ms),
+        k: kept.k.into(),
+        length_ms,
+    };
+    added.for_each(|entry| stretches.add(entry));
+    stretches.leave(kept.horizon_ms);
+    let lost = stretches.lost_ms.map(i64::to_le_bytes);
+    let changed = [stored_of(&stretches.entries), lost.into_iter().flatten().collect()].concat();
     (changed != stored).then_some(changed)
+}
+
+/// What is kept of all stretches, newest first.
+struct Stretches {
+    entries: Vec<Entry>,
+    lost_ms: Option<i64>,
+    k: usize,
+    length_ms: i64,
+}
+
+impl Stretches {
+    fn add(&mut self, entry: Entry) {
+        if let Some(twin) = self.entries.iter().position(|held| held.tag() == entry.tag()) {
+            if self.entries[twin] <= entry {
+                return;
+            }
+            // Of a full stretch some may have been dropped that would be among the newest now.
+            let (begin, end) = self.stretch(self.entries[twin]);
+            if end - begin == 2 * self.k {
+                let newest_dropped_ms = self.entries[begin + self.k - 1].time_ms();
+                self.lost_ms = self.lost_ms.max(Some(newest_dropped_ms));
+            }
+            self.entries.remove(twin);
+        }
+        let at = self.entries.partition_point(|held| *held > entry);
+        self.entries.insert(at, entry);
+        let (begin, end) = self.stretch(entry);
+        if end - begin > 2 * self.k {
+            self.entries.remove(begin + self.k);
+        }
+    }
+
+    /// Where the stretch of `entry` begins and ends.
+    fn stretch(&self, entry: Entry) -> (usize, usize) {
+        let here = index(entry, self.length_ms);
+        let begin = self.entries.partition_point(|held| index(*held, self.length_ms) > here);
+        let end = self.entries.partition_point(|held| index(*held, self.length_ms) >= here);
+        (begin, end)
+    }
+
+    /// Whole stretches leave, so that what is left doesn't depend on the order of arrival.
+    fn leave(&mut self, horizon_ms: i64) {
+        let newest_ms = self.entries.first().map_or(i64::MIN, |newest| newest.time_ms());
+        let gone_ms = newest_ms.saturating_sub(horizon_ms).saturating_sub(SKEW_MS_MAX);
+        let length_ms = self.length_ms;
+        self.entries
+            .retain(|held| (index(*held, length_ms) + 1).saturating_mul(length_ms) > gone_ms);
+        self.lost_ms = self.lost_ms.filter(|lost_ms| *lost_ms > gone_ms);
+    }
 }
 
 fn index(entry: Entry, length_ms: i64) -> i64 {

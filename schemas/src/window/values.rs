@@ -2,7 +2,9 @@
 //!
 //! Stored: `count of older ones u16 | older ones, newest first | newest ones, newest first`, 28
 //! bytes each. Of hits that K newer ones pushed out, a little is kept: with [`Keep::Values`] the
-//! newest of each value, with [`Keep::Numbers`] the newest, the smallest and the largest.
+//! newest of each value, with [`Keep::Numbers`] the newest, the smallest and the largest. What is
+//! newer than all of those is whole, be it K hits or, where a copy told that one of them happened
+//! earlier, fewer.
 
 use super::entry::{ENTRY_BYTES, Entry};
 use super::{Hit, Keep, Kept};
@@ -66,7 +68,7 @@ impl<'a> Values<'a> {
         hits(self.older)
     }
 
-    /// All of them, those that push nothing out first.
+    /// All of them.
     pub fn all(self) -> impl Iterator<Item = Hit> + 'a {
         self.newest().chain(self.older())
     }
@@ -81,21 +83,22 @@ fn hits(stored: &[u8]) -> impl ExactSizeIterator<Item = Hit> + '_ {
     })
 }
 
-pub(super) fn fold(kept: Kept, stored: &[u8], hit: Hit) -> Option<Vec<u8>> {
+/// What is stored once hits were added, and others that were pushed out elsewhere; none if that
+/// changes nothing. Whatever is newer than all that was pushed out is there.
+pub(super) fn merge(
+    kept: Kept,
+    stored: &[u8],
+    hits: impl Iterator<Item = Hit>,
+    pushed_out: impl Iterator<Item = Hit>,
+) -> Option<Vec<u8>> {
     let held = Values::new(stored);
-    let (mut newest, mut older): (Vec<Hit>, Vec<Hit>) =
-        (held.newest().collect(), held.older().collect());
-    if let Some(twin) = newest.iter().position(|other| other.entry.tag() == hit.entry.tag()) {
-        // Of two values at one time the smaller stays, whichever came first.
-        if order(&newest[twin]) <= order(&hit) {
-            return None;
-        }
-        newest.remove(twin);
-    }
-    let at = newest.partition_point(|other| other.entry > hit.entry);
-    newest.insert(at, hit);
-    if newest.len() > usize::from(kept.k) {
-        older.extend(newest.pop());
+    let mut newest: Vec<Hit> = held.newest().collect();
+    hits.for_each(|hit| insert(&mut newest, hit));
+    let mut older: Vec<Hit> = held.older().chain(pushed_out).collect();
+    let newest_of_older = older.iter().map(|hit| hit.entry).max();
+    let whole = newest.partition_point(|hit| Some(hit.entry) > newest_of_older);
+    older.extend(newest.drain(whole.min(kept.k.into())..));
+    if older.len() > held.older().len() {
         older = match kept.keep {
             Keep::Numbers => extremes(&older),
             _ => newest_of_each(older, kept.k),
@@ -103,6 +106,19 @@ pub(super) fn fold(kept: Kept, stored: &[u8], hit: Hit) -> Option<Vec<u8>> {
     }
     let changed = stored_of(&older, &newest);
     (changed != stored).then_some(changed)
+}
+
+/// An event stands once, at the earliest time seen for it; of two values at one time the smaller
+/// stays, whichever came first.
+fn insert(newest: &mut Vec<Hit>, hit: Hit) {
+    if let Some(twin) = newest.iter().position(|other| other.entry.tag() == hit.entry.tag()) {
+        if order(&newest[twin]) <= order(&hit) {
+            return;
+        }
+        newest.remove(twin);
+    }
+    let at = newest.partition_point(|other| other.entry > hit.entry);
+    newest.insert(at, hit);
 }
 
 fn order(hit: &Hit) -> (Entry, Value) {
