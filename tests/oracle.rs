@@ -103,7 +103,7 @@ fn has(event: &Event, key: &str, wanted: &Wanted) -> bool {
     }
 }
 
-pub fn compare(left: usize, comparison: &str, right: usize) -> bool {
+pub fn compare<T: PartialOrd>(left: T, comparison: &str, right: T) -> bool {
     match comparison {
         "=" => left == right,
         "!=" => left != right,
