@@ -88,7 +88,11 @@ fn years_that_cannot_be_are_late_or_clamped() {
         assert_eq!(server.client.post("/batch/", &body).status, 200, "year {year}");
         assert_eq!(server.client.flags(person).on("offer"), on, "year {year}");
     }
-    assert!(server.client.metric("sluice_events_total", &["outcome=\"late\""]) >= 3.0);
+    // Each outcome is counted by reason and project.
+    let shop = "project=\"shop\"";
+    assert_eq!(server.client.metric("sluice_events_total", &["outcome=\"late\"", shop]), 3.0);
+    assert_eq!(server.client.metric("sluice_events_total", &["outcome=\"folded\"", shop]), 3.0);
+    assert_eq!(server.client.metric("sluice_events_clamped_total", &[shop]), 3.0);
 }
 
 /// Ids are cut to their first 200 characters, when sending and when asking.

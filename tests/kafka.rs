@@ -145,6 +145,8 @@ fn garbage_and_tombstones_are_skipped_and_counted() {
     wait_for(&server, "ann", "offer", &Said::Yes);
 
     assert_eq!(counted() - before, garbage.len() as f64 + 3.0, "each record is counted once");
+    let nobodys = ["outcome=\"unknown_token\"", "project=\"\""];
+    assert_eq!(server.client.metric("sluice_events_total", &nobodys), 1.0);
     let metrics = server.client.try_get("/metrics").expect("the metrics are served").body;
     let outcomes: Vec<&str> =
         metrics.lines().filter(|line| line.starts_with("sluice_events_total{")).collect();

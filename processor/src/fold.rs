@@ -71,8 +71,16 @@ impl Outcome {
 pub struct Effect {
     /// What became of it.
     pub outcome: Outcome,
+    /// Whose event it is, where that is known.
+    pub project: Option<ProjectId>,
     /// Whether its time had to be pulled back to the log's.
     pub clamped: bool,
+}
+
+impl Effect {
+    fn skipped(skip: Skip, project: Option<ProjectId>) -> Effect {
+        Effect { outcome: Outcome::Skipped(skip), project, clamped: false }
+    }
 }
 
 /// Folds records by one catalog.
@@ -96,6 +104,11 @@ impl Fold {
         Fold { only: Some(only), ..Fold::new(catalog, reading) }
     }
 
+    /// What records are folded by.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
     /// Goes on with another catalog.
     pub fn use_catalog(&mut self, catalog: Arc<Catalog>) {
         self.catalog = catalog;
@@ -103,13 +116,27 @@ impl Fold {
 
     /// Folds a record of this partition.
     pub fn fold(&mut self, partition: &Partition, record: LogRecord<'_>) -> Effect {
-        self.try_fold(partition, record)
-            .unwrap_or_else(|skip| Effect { outcome: Outcome::Skipped(skip), clamped: false })
+        let parsed = record.value.ok_or(Skip::Tombstone);
+        let event = match parsed.and_then(|value| self.reading.format.parse(value)) {
+            Ok(event) => event,
+            Err(skip) => return Effect::skipped(skip, None),
+        };
+        let catalog = Arc::clone(&self.catalog);
+        let project = match project_of(&catalog, &self.reading, &event) {
+            Ok(project) => project,
+            Err(skip) => return Effect::skipped(skip, None),
+        };
+        let folded = self.fold_event(partition, project, event, record);
+        folded.unwrap_or_else(|skip| Effect::skipped(skip, Some(project.id)))
     }
 
-    fn try_fold(&mut self, partition: &Partition, record: LogRecord<'_>) -> Result<Effect, Skip> {
-        let event = self.reading.format.parse(record.value.ok_or(Skip::Tombstone)?)?;
-        let project = project_of(&self.catalog, &self.reading, &event)?;
+    fn fold_event(
+        &mut self,
+        partition: &Partition,
+        project: &Project,
+        event: Event<'_>,
+        record: LogRecord<'_>,
+    ) -> Result<Effect, Skip> {
         let may_write = may_write(&event);
         // What nobody asks for isn't opened.
         let asked = may_write || project.watches(&event.name) || may_link(&event);
@@ -141,7 +168,8 @@ impl Fold {
             return Err(Skip::Late);
         }
         if !watched && person_id.is_none() {
-            return Ok(Effect { outcome: Outcome::Unwatched, clamped: time.clamped });
+            let outcome = Outcome::Unwatched;
+            return Ok(Effect { outcome, project: Some(project.id), clamped: time.clamped });
         }
         let id_hash = event.id_hash(record.partition, record.offset, record.timestamp_ms);
         let changed = self.keep(
@@ -161,7 +189,7 @@ impl Fold {
             (true, true) => Outcome::Folded,
             (true, false) => Outcome::Known,
         };
-        Ok(Effect { outcome, clamped: time.clamped })
+        Ok(Effect { outcome, project: Some(project.id), clamped: time.clamped })
     }
 
     /// Keeps an event's hits, writes and links. Returns whether that changed anything besides

@@ -1,6 +1,6 @@
 //! What the processor counts, for `/metrics`.
 
-use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -8,14 +8,24 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use rustc_hash::FxHashMap;
+use schemas::catalog::Catalog;
 use schemas::event::Skip;
+use schemas::ids::ProjectId;
 
 use crate::fold::{Effect, Outcome};
 
-/// What became of records.
+/// What became of records, and whose they were; nobody's where that can't be told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct OutcomeLabel {
     outcome: &'static str,
+    project: String,
+}
+
+/// One project.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ProjectLabel {
+    project: String,
 }
 
 /// One partition.
@@ -27,7 +37,8 @@ pub struct PartitionLabel {
 /// The processor's metrics.
 pub struct Metrics {
     events: Family<OutcomeLabel, Counter>,
-    clamped: Counter,
+    records: AtomicU64,
+    clamped: Family<ProjectLabel, Counter>,
     /// How often the log had lost what was to be read next.
     pub truncations: Counter,
     lag: Family<PartitionLabel, Gauge>,
@@ -56,7 +67,8 @@ impl Metrics {
     pub fn new(registry: &mut Registry) -> Self {
         let metrics = Metrics {
             events: Family::default(),
-            clamped: Counter::default(),
+            records: AtomicU64::default(),
+            clamped: Family::default(),
             truncations: Counter::default(),
             lag: Family::default(),
             stale_ms: Gauge::default(),
@@ -70,9 +82,10 @@ impl Metrics {
             definitions_refused: Counter::default(),
         };
         metrics.register(registry.sub_registry_with_prefix("sluice"));
-        let outcomes = [Outcome::Folded, Outcome::Unwatched, Outcome::Known].into_iter();
-        for outcome in outcomes.chain(Skip::ALL.map(Outcome::Skipped)) {
-            drop(metrics.events.get_or_create(&OutcomeLabel { outcome: outcome.label() }));
+        // What can't be told whose it was is there from the start, to be alerted on.
+        for skip in Skip::ALL {
+            let label = OutcomeLabel { outcome: skip.label(), project: String::new() };
+            drop(metrics.events.get_or_create(&label));
         }
         metrics
     }
@@ -121,29 +134,32 @@ impl Metrics {
         );
     }
 
-    /// Adds a batch's counts, and empties it.
-    pub fn count_events(&self, counts: &mut EventCounts) {
-        for (outcome, count) in counts.outcomes.drain() {
-            let label = OutcomeLabel { outcome: outcome.label() };
+    /// Adds a batch's counts, and empties it. The catalog is the one it was folded by.
+    pub fn count_events(&self, counts: &mut EventCounts, catalog: &Catalog) {
+        let name = |project: Option<ProjectId>| {
+            let found = catalog.projects().iter().find(|other| Some(other.id) == project);
+            found.map(|project| project.name.clone()).unwrap_or_default()
+        };
+        for ((outcome, project), count) in counts.outcomes.drain() {
+            self.records.fetch_add(count, Ordering::Relaxed);
+            let label = OutcomeLabel { outcome: outcome.label(), project: name(project) };
             let before = self.events.get_or_create(&label).inc_by(count);
             if let Outcome::Skipped(skip) = outcome
                 && (before == 0 || (before + count).ilog2() > before.ilog2())
             {
                 // A line each time the count doubles: the first is told at once, a flood in few.
-                let total = before + count;
-                tracing::warn!(reason = skip.label(), total, "records are skipped");
+                let (reason, project, total) = (skip.label(), label.project, before + count);
+                tracing::warn!(reason, project, total, "records are skipped");
             }
         }
-        self.clamped.inc_by(std::mem::take(&mut counts.clamped));
+        for (project, count) in counts.clamped.drain() {
+            self.clamped.get_or_create(&ProjectLabel { project: name(project) }).inc_by(count);
+        }
     }
 
-    /// Every record so far, by nothing.
+    /// Every record so far.
     pub fn events_total(&self) -> u64 {
-        let outcomes = [Outcome::Folded, Outcome::Unwatched, Outcome::Known].into_iter();
-        let outcomes = outcomes.chain(Skip::ALL.map(Outcome::Skipped));
-        let count =
-            |o: Outcome| self.events.get_or_create(&OutcomeLabel { outcome: o.label() }).get();
-        outcomes.map(count).sum()
+        self.records.load(Ordering::Relaxed)
     }
 
     /// Tells how many records of a partition aren't folded yet.
@@ -162,14 +178,16 @@ impl Metrics {
 /// One batch's counts, kept by the thread that folds it.
 #[derive(Default)]
 pub struct EventCounts {
-    outcomes: HashMap<Outcome, u64>,
-    clamped: u64,
+    outcomes: FxHashMap<(Outcome, Option<ProjectId>), u64>,
+    clamped: FxHashMap<Option<ProjectId>, u64>,
 }
 
 impl EventCounts {
     /// Counts a record.
     pub fn count(&mut self, effect: Effect) {
-        *self.outcomes.entry(effect.outcome).or_insert(0) += 1;
-        self.clamped += u64::from(effect.clamped);
+        *self.outcomes.entry((effect.outcome, effect.project)).or_insert(0) += 1;
+        if effect.clamped {
+            *self.clamped.entry(effect.project).or_insert(0) += 1;
+        }
     }
 }

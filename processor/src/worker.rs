@@ -204,7 +204,7 @@ impl<R: Reader> Worker<R> {
         }
         self.following.log_time_ms.fetch_max(log_time_ms, Ordering::Relaxed);
         self.publish();
-        self.metrics.count_events(&mut self.counts);
+        self.metrics.count_events(&mut self.counts, self.fold.catalog());
         read.map(|_| ())
     }
 
