@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use crate::ids::MatcherId;
 use crate::record::RecordError;
-use crate::window::ENTRY_BYTES;
+use crate::window::{self, ENTRY_BYTES};
 use crate::{links, properties};
 
 /// With links.
@@ -51,7 +51,10 @@ fn check_sections(record: &[u8]) -> Option<()> {
     record.get(..windows(record).start)?;
     let mut rest = record.get(windows(record))?;
     while !rest.is_empty() {
-        rest = rest.get(window_bytes(rest.get(..WINDOW_HEADER_BYTES)?)..)?;
+        let (window, after) =
+            rest.split_at_checked(window_bytes(rest.get(..WINDOW_HEADER_BYTES)?))?;
+        window::is_whole(&window[WINDOW_HEADER_BYTES..]).then_some(())?;
+        rest = after;
     }
     links::check(record.get(links(record))?)?;
     properties::check(record.get(links(record).end..)?)

@@ -5,6 +5,7 @@ mod conditions;
 #[path = "../dice.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod dice;
+mod evaluate;
 #[path = "../event.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod event;
@@ -57,6 +58,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Asks for flags at a steady rate while events arrive.
     Flags(flags::Arguments),
+    /// Times deciding alone, without a node.
+    Evaluate(evaluate::Arguments),
     /// Captures and asks with the position, many times, and counts answers that are old.
     Positions(positions::Arguments),
     /// Makes many people active, then reads the node's peak memory.
@@ -72,6 +75,7 @@ fn main() -> Outcome {
         Command::KafkaWait(arguments) => wait::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Flags(arguments) => flags::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Positions(arguments) => positions::run(&arguments),
         Command::People(arguments) => people::run(&arguments),
         Command::Ready(arguments) => people::ready(&arguments),

@@ -148,6 +148,11 @@ fn earliest(stored: &[u8], entry: Entry) -> Option<Vec<u8>> {
     (!earlier).then(|| entry.to_bytes().to_vec())
 }
 
+/// Whether these bytes may be stored of a window, in whichever way it keeps hits.
+pub(crate) fn is_whole(stored: &[u8]) -> bool {
+    newest::is_whole(stored) || values::is_whole(stored)
+}
+
 fn stored_of(entries: &[Entry]) -> Vec<u8> {
     entries.iter().flat_map(|entry| entry.to_bytes()).collect()
 }

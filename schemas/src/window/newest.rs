@@ -13,6 +13,11 @@ use super::{Folded, Range};
 /// Bytes of what [`Window::lost_ms`] tells.
 pub const LOST_BYTES: usize = size_of::<i64>();
 
+/// Whether these are entries, and perhaps since when none is lost.
+pub(super) fn is_whole(stored: &[u8]) -> bool {
+    matches!(stored.len() % ENTRY_BYTES, 0 | LOST_BYTES)
+}
+
 /// A window's entries, newest first, read where they are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window<'a>(&'a [u8]);
@@ -23,7 +28,7 @@ impl<'a> Window<'a> {
 
     /// Reads stored entries; `bytes` must be whole entries.
     pub fn new(bytes: &'a [u8]) -> Self {
-        debug_assert!(matches!(bytes.len() % ENTRY_BYTES, 0 | LOST_BYTES));
+        debug_assert!(is_whole(bytes));
         Window(bytes)
     }
 

@@ -74,6 +74,13 @@ impl<'a> Values<'a> {
     }
 }
 
+/// Whether these are hits, and no more of them older ones than there are.
+pub(super) fn is_whole(stored: &[u8]) -> bool {
+    let bytes = stored.len().checked_sub(HEADER_BYTES);
+    let held = Values::new(stored);
+    bytes == Some((held.newest().len() + held.older().len()) * HIT_BYTES)
+}
+
 fn hits(stored: &[u8]) -> impl ExactSizeIterator<Item = Hit> + '_ {
     stored.as_chunks::<HIT_BYTES>().0.iter().map(|bytes| {
         let (mut entry, mut value) = ([0; ENTRY_BYTES], [0; VALUE_BYTES]);
