@@ -1,5 +1,6 @@
 //! What is said over HTTP: one file a protocol; its structs stay in its file.
 
+pub mod access;
 pub mod answer;
 pub mod body;
 pub mod capture;

@@ -19,6 +19,10 @@ pub enum Refusal {
     UnknownToken,
     /// A personal key where a project's token belongs.
     PersonalKey,
+    /// No secret where one is needed.
+    NoSecret,
+    /// A secret that opens no project.
+    WrongSecret,
     /// The log didn't take the events; nothing of the request may be taken for stored.
     Unavailable(String),
 }
@@ -33,6 +37,8 @@ impl Refusal {
             Refusal::NoToken => "no_token",
             Refusal::UnknownToken => "unknown_token",
             Refusal::PersonalKey => "personal_key",
+            Refusal::NoSecret => "no_secret",
+            Refusal::WrongSecret => "wrong_secret",
             Refusal::Unavailable(_) => "unavailable",
         }
     }
@@ -70,6 +76,14 @@ impl IntoResponse for Refusal {
             Refusal::PersonalKey => unauthorized(
                 "authentication_failed",
                 "A personal API key was given where the project token belongs.",
+            ),
+            Refusal::NoSecret => unauthorized(
+                "not_authenticated",
+                "This route needs a secret of the project's: send `Authorization: Bearer <secret>`.",
+            ),
+            Refusal::WrongSecret => unauthorized(
+                "authentication_failed",
+                "The secret opens no project: check it against `secrets` in project.yaml.",
             ),
             Refusal::Unavailable(what) => text(StatusCode::SERVICE_UNAVAILABLE, what),
         }

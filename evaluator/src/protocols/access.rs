@@ -1,0 +1,30 @@
+//! Who may ask private routes: whoever sends a secret of the project's.
+
+use axum::http::{HeaderMap, header};
+use schemas::catalog::{Catalog, Project};
+use subtle::{Choice, ConstantTimeEq};
+
+use super::refusal::Refusal;
+
+/// The project that the request's `Authorization: Bearer <secret>` opens.
+///
+/// All secrets of all projects are compared, each in constant time, so that how long a refusal
+/// takes tells nothing of them but their lengths.
+///
+/// # Errors
+/// When there is no such header, or its secret opens no project.
+pub fn opened<'c>(catalog: &'c Catalog, headers: &HeaderMap) -> Result<&'c Project, Refusal> {
+    let header = headers.get(header::AUTHORIZATION).ok_or(Refusal::NoSecret)?;
+    let sent = header.as_bytes().strip_prefix(b"Bearer ").ok_or(Refusal::NoSecret)?;
+    let is_opened = |project: &Project| {
+        let same = |secret: &String| secret.as_bytes().ct_eq(sent);
+        project.secrets.iter().fold(Choice::from(0), |any, secret| any | same(secret))
+    };
+    let mut opened = None;
+    for project in catalog.projects() {
+        if is_opened(project).into() {
+            opened = Some(project.as_ref());
+        }
+    }
+    opened.ok_or(Refusal::WrongSecret)
+}
