@@ -27,6 +27,16 @@ impl<'a> Asked<'a> {
         Asked { project, person: Person::new(context, facts), seen, cohorts }
     }
 
+    /// The person's properties.
+    pub fn person(&self) -> &Person<'a> {
+        &self.person
+    }
+
+    /// The person's events.
+    pub fn seen(&self) -> Seen<'a> {
+        self.seen
+    }
+
     /// Whether the condition holds.
     pub fn holds(&self, condition: &'a Condition) -> Truth<'a> {
         match condition {

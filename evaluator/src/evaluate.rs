@@ -31,16 +31,28 @@ pub fn evaluate<'a>(
     now_ms: i64,
 ) -> Vec<Decision<'a>> {
     let asked = Asked::new(project, context, facts, now_ms);
-    let standing = &project.standing.flags;
-    let decide_one = |flag: &'a Flag| match standing.get(&flag.key) {
-        None => decide(flag, &context.distinct_id, &asked),
-        Some(decided) => {
-            let before = decided.flags.iter().find(|other| other.key == flag.key);
-            let asked = Asked::new(decided, context, facts, now_ms);
-            decide(before.unwrap_or(flag), &context.distinct_id, &asked)
+    let decide_one = |flag: &'a Flag| match deciding(project, flag) {
+        (deciding, flag) if std::ptr::eq(deciding, project) => {
+            decide(flag, &context.distinct_id, &asked)
+        }
+        (deciding, flag) => {
+            let asked = Asked::new(deciding, context, facts, now_ms);
+            decide(flag, &context.distinct_id, &asked)
         }
     };
     requested(project, context).map(decide_one).collect()
+}
+
+/// The definitions that decide a flag, and the flag as it is there: the project's own, or earlier
+/// ones as long as those stand.
+pub(crate) fn deciding<'a>(project: &'a Project, flag: &'a Flag) -> (&'a Project, &'a Flag) {
+    match project.standing.flags.get(&flag.key) {
+        None => (project, flag),
+        Some(earlier) => {
+            let before = earlier.flags.iter().find(|other| other.key == flag.key);
+            (earlier, before.unwrap_or(flag))
+        }
+    }
 }
 
 /// Whether some flag that the request asks for depends on more than the request itself.
@@ -128,7 +140,8 @@ fn decide<'a>(flag: &'a Flag, identifier: &str, asked: &Asked<'a>) -> Decision<'
     }
 }
 
-fn is_within(flag: &Flag, identifier: &str, rule: &Rule) -> bool {
+/// Whether the rule's rollout has the identifier.
+pub(crate) fn is_within(flag: &Flag, identifier: &str, rule: &Rule) -> bool {
     rollout::is_within(&flag.key, identifier, rule.rollout_percent)
 }
 

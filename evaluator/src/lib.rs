@@ -9,6 +9,7 @@ pub mod cohort;
 pub mod context;
 pub mod decision;
 pub mod evaluate;
+pub mod explain;
 pub mod metrics;
 pub mod person;
 mod protocols;

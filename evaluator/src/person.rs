@@ -34,6 +34,11 @@ impl<'a> Person<'a> {
         filter.key == "distinct_id" || context.person_properties.contains_key(&filter.key)
     }
 
+    /// Whether the request tells this person's property.
+    pub fn says(&self, filter: &Filter) -> bool {
+        Person::is_given(self.context, filter)
+    }
+
     /// Whether the request alone tells that the person is listed.
     pub fn is_given_as_listed(context: &Context, ids: &FxHashSet<String>) -> bool {
         ids.contains(&context.distinct_id)
@@ -54,15 +59,26 @@ impl<'a> Person<'a> {
     /// Whether the person's property passes. What the request doesn't say and the store
     /// can't, is open.
     pub fn passes(&self, filter: &Filter) -> Truth<'a> {
-        if let Some(given) = self.context.person_properties.get(&filter.key) {
-            return filter.matches(Some(given)).into();
+        match self.property(&filter.key) {
+            Ok(value) => filter.matches(value.as_deref()).into(),
+            Err(unknown) => Truth::Open(Why::Unknown(unknown)),
         }
-        if filter.key == "distinct_id" {
-            return filter.matches(Some(&self.distinct_id)).into();
+    }
+
+    /// The person's property, as conditions see it; none where there is none.
+    ///
+    /// # Errors
+    /// The request doesn't say it, and the store can't.
+    pub fn property(&self, key: &str) -> Result<Option<Cow<'_, Value>>, Unknown> {
+        if let Some(given) = self.context.person_properties.get(key) {
+            return Ok(Some(Cow::Borrowed(given)));
+        }
+        if key == "distinct_id" {
+            return Ok(Some(Cow::Borrowed(&self.distinct_id)));
         }
         match self.unknown() {
-            Some(unknown) => Truth::Open(Why::Unknown(unknown)),
-            None => filter.matches(self.stored(&filter.key).as_ref()).into(),
+            Some(unknown) => Err(unknown),
+            None => Ok(self.stored(key).map(Cow::Owned)),
         }
     }
 

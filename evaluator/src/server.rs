@@ -11,7 +11,9 @@ use schemas::lookup::Lookup;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::app::App;
-use crate::protocols::{capture, flags, health};
+use crate::protocols::{capture, explain, flags, health};
+
+const EXPLAIN: &str = "/api/explain";
 
 /// Every route.
 pub fn router<L: Lookup, A: Append>(app: App<L, A>) -> Router {
@@ -24,6 +26,7 @@ pub fn router<L: Lookup, A: Append>(app: App<L, A>) -> Router {
         sdk = sdk.route(path, capture.clone()).route(&format!("{path}/"), capture.clone());
     }
     let operators = Router::new()
+        .route(EXPLAIN, get(explain::explain::<L, A>))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready::<L, A>))
         .route("/metrics", get(health::metrics::<L, A>));
@@ -71,7 +74,12 @@ async fn observe<L: Lookup, A: Append>(
     let response = next.run(request).await;
     let took = (app.monotonic)().saturating_sub(began);
     let status = response.status();
-    let route = if status == StatusCode::NOT_FOUND { "none" } else { route_of(&path) };
+    // What isn't found is the path, but where keys of definitions are asked for.
+    let route = match route_of(&path) {
+        "api" => "api",
+        _ if status == StatusCode::NOT_FOUND => "none",
+        route => route,
+    };
     app.metrics.answered(route, status.as_u16(), took);
     tracing::info!(%method, path, status = status.as_u16(), took_us = took.as_micros(), "request");
     response
@@ -80,6 +88,7 @@ async fn observe<L: Lookup, A: Append>(
 /// A bounded set of names: paths come from outside.
 fn route_of(path: &str) -> &'static str {
     match path.trim_end_matches('/') {
+        _ if path == EXPLAIN => "api",
         "/flags" => "flags",
         "/health/live" | "/health/ready" => "health",
         "/metrics" => "metrics",

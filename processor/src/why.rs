@@ -2,15 +2,13 @@
 
 use evaluator::behaviour::Seen;
 use evaluator::cohort::Asked;
+use evaluator::explain::words::{self, Words};
 use evaluator::truth::Truth;
-use schemas::behaviour::{
-    Aggregate, Ago, Behaviour, Compared, Number, Operand, Period, Regularly, Watched,
-};
-use schemas::catalog::{Matcher, Project};
+use schemas::behaviour::{Behaviour, Compared, Regularly, Watched};
+use schemas::catalog::Project;
 use schemas::cohort::Condition;
-use schemas::decimal::written;
 use schemas::time::length;
-use schemas::window::{FOREVER_MS, Keep};
+use schemas::window::Keep;
 
 /// One person, asked, and what there is to explain it with.
 #[derive(Clone, Copy)]
@@ -87,102 +85,42 @@ impl<'a> Why<'a> {
                 };
                 let ago = length((self.seen.now_ms - entry.time_ms()).max(0));
                 let not = if holds { "" } else { "not " };
-                format!("the {which} {name} was {ago} ago, {not}{}", range(asked.ago))
+                format!("the {which} {name} was {ago} ago, {not}{}", words::range(asked.ago))
             }
             Behaviour::Latest(asked) => {
                 let passes = if holds { "passes" } else { "is missing or doesn't pass" };
-                let (name, ago) = (self.name(asked.of), range(asked.ago));
+                let (name, ago) = (self.name(asked.of), words::range(asked.ago));
                 format!("value {} of {name}, counted from the newest {ago}, {passes}", asked.nth)
             }
             Behaviour::Regularly(asked) => self.regularly(asked, holds),
             Behaviour::Sequence(asked) => {
                 let steps: Vec<String> =
-                    asked.steps.iter().map(|step| self.event(step.of)).collect();
+                    asked.steps.iter().map(|step| self.words().event(step.of)).collect();
                 let came = if holds { "came" } else { "didn't come" };
-                format!("{} {came} so {}", steps.join(", then "), range(asked.ago))
+                format!("{} {came} so {}", steps.join(", then "), words::range(asked.ago))
             }
         }
     }
 
     fn compared(self, asked: &Compared<Watched>) -> String {
-        let sign = asked.comparison.sign();
-        let right = match &asked.right {
-            Operand::Given(number) => written(number.units()),
-            Operand::Of(number, thousandths) => {
-                let factor = f64::from(*thousandths) / 1_000.0;
-                format!("{factor}x of: {}", self.number(number))
-            }
-        };
-        format!("{} (asked: {sign} {right})", self.number(&asked.left))
-    }
-
-    fn number(self, number: &Number<Watched>) -> String {
-        let word = match number.aggregate {
-            Aggregate::Count => "the count",
-            Aggregate::Distinct => "the number of different values",
-            Aggregate::Sum => "the sum",
-            Aggregate::Average => "the average",
-            Aggregate::Smallest => "the smallest",
-            Aggregate::Largest => "the largest",
-        };
-        let span = self.seen.number(number);
-        let is = match (span.low, span.high) {
-            _ if span.is_nothing() => "nothing".to_owned(),
-            (low, high) if low == high => written(low),
-            (i128::MIN, _) => "unknown".to_owned(),
-            // Only so many are kept as the comparison needs.
-            (low, _) => format!("{} or more", written(low)),
-        };
-        format!("{word} of {} {} is {is}", self.name(number.of), range(number.ago))
+        let number = self.words().number(&asked.left);
+        let is = words::span(self.seen.number(&asked.left));
+        let (sign, right) = (asked.comparison.sign(), self.words().operand(&asked.right));
+        format!("{number} is {is} (asked: {sign} {right})")
     }
 
     fn regularly(self, asked: &Regularly<Watched>, holds: bool) -> String {
         let (name, least, last) = (self.name(asked.of), asked.at_least, asked.of_last);
-        let periods = match asked.period {
-            Period::Hour => "hours".to_owned(),
-            Period::Day => "days".to_owned(),
-            Period::Week => "weeks".to_owned(),
-            Period::Back(length_ms) => format!("times {}", length(length_ms)),
-        };
+        let periods = words::periods(asked.period);
         let came = if holds { "came" } else { "didn't come" };
         format!("{name} {came} in {least} of the last {last} {periods}")
     }
 
-    fn event(self, of: Watched) -> String {
-        self.matcher(of).map_or_else(|| "an event".to_owned(), event)
-    }
-
-    fn matcher(self, of: Watched) -> Option<&'a Matcher> {
-        self.project.matchers.iter().find(|matcher| matcher.id == of.matcher)
-    }
-
-    /// The event, and what is taken of it.
     fn name(self, of: Watched) -> String {
-        let event = self.event(of);
-        match self.matcher(of).and_then(|matcher| matcher.take.property()) {
-            Some(property) => format!("`{property}` of {event}"),
-            None => event,
-        }
+        self.words().name(of)
     }
-}
 
-fn event(matcher: &Matcher) -> String {
-    let event = match matcher.event.as_str() {
-        "" => "event of any kind".to_owned(),
-        event => format!("`{event}`"),
-    };
-    let filtered = if matcher.filters.is_empty() { "" } else { " (as in `where`)" };
-    format!("{event}{filtered}")
-}
-
-fn range(ago: Ago) -> String {
-    let Ago { from_ms, until_ms } = ago;
-    match (from_ms, until_ms) {
-        (FOREVER_MS, 0) => "ever".to_owned(),
-        (FOREVER_MS, until_ms) => format!("at least {} ago", length(until_ms)),
-        (from_ms, 0) => format!("in the last {}", length(from_ms)),
-        (from_ms, until_ms) => {
-            format!("between {} and {} ago", length(from_ms), length(until_ms))
-        }
+    fn words(self) -> Words<'a> {
+        Words(self.project)
     }
 }

@@ -8,6 +8,7 @@ use crate::fault::Fault;
 use value::{contains, equals_any, is_boolean_like, is_truthy, number, text};
 
 mod value;
+mod words;
 
 /// How many steps a regular expression may backtrack on one value, as at PostHog.
 pub const REGEX_BACKTRACKS_MAX: usize = 10_000;

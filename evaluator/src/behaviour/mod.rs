@@ -3,15 +3,17 @@
 mod number;
 mod periods;
 mod sequence;
+mod turns;
 mod when;
 
 use jiff::tz::TimeZone;
 pub use number::Span;
-use schemas::behaviour::{Ago, Behaviour, Number, Watched};
+use schemas::behaviour::{Ago, Behaviour, Number, Regularly, Watched};
 use schemas::lookup::{Coverage, Facts};
 use schemas::unknown::Unknown;
 use schemas::window::values::Values;
 use schemas::window::{Hit, Keep, Range, Window};
+pub use turns::{TURNS_MAX, Turns};
 
 use crate::truth::{Truth, Why};
 
@@ -56,7 +58,39 @@ impl<'a> Seen<'a> {
         number::span(self, asked)
     }
 
-    fn range(self, ago: Ago) -> Range {
+    /// In how many of the last periods there was an event, as far as is known.
+    pub fn periods_with(self, asked: &Regularly<Watched>) -> u16 {
+        periods::counted(self, asked).with
+    }
+
+    /// The stretch of time that all those periods make.
+    pub fn periods_range(self, asked: &Regularly<Watched>) -> Range {
+        let oldest = periods::periods(self.now_ms, self.zone, asked.period, asked.of_last).pop();
+        let after_ms = oldest.map_or(self.now_ms, |oldest| oldest.after_ms);
+        Range { after_ms, until_ms: i64::MAX }
+    }
+
+    /// The hits that count one by one, newest first: of those with values, not what is left of
+    /// what newer ones pushed out.
+    pub fn counted(self, of: Watched) -> Vec<Hit> {
+        self.hits(of)
+    }
+
+    /// Every hit that is kept, newest first.
+    pub fn kept(self, of: Watched) -> Vec<Hit> {
+        match of.kept.keep {
+            Keep::Values | Keep::Numbers => self.values(of).all().collect(),
+            _ => self.hits(of),
+        }
+    }
+
+    /// When the first event was, of a matcher that keeps the earliest; else the last.
+    pub fn moment_ms(self, of: Watched) -> Option<i64> {
+        of.kept.newest_of(self.facts.record.stored(of.matcher)).map(|entry| entry.time_ms())
+    }
+
+    /// Which instants lie in a stretch of time back from now.
+    pub fn range(self, ago: Ago) -> Range {
         let until_ms = match ago.until_ms {
             // What is stamped a little ahead of now happens now.
             0 => i64::MAX,

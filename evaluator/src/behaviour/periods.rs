@@ -12,6 +12,26 @@ use super::{Gap, Seen};
 
 /// Whether there was an event in enough of the last periods.
 pub(super) fn holds(seen: Seen<'_>, asked: &Regularly<Watched>) -> Result<bool, Unknown> {
+    let Counted { with, maybe, gap } = counted(seen, asked);
+    match gap {
+        _ if with >= asked.at_least => Ok(true),
+        Some(gap) if with + maybe >= asked.at_least => Err(gap.why),
+        _ => Ok(false),
+    }
+}
+
+/// In how many of the last periods there was an event.
+pub(super) struct Counted {
+    /// Certainly.
+    pub with: u16,
+    /// Perhaps, besides.
+    pub maybe: u16,
+    /// What may be missing.
+    gap: Option<Gap>,
+}
+
+/// In how many of the last periods there was an event, and may have been one.
+pub(super) fn counted(seen: Seen<'_>, asked: &Regularly<Watched>) -> Counted {
     let times: Vec<i64> = seen.window(asked.of).entries().map(|entry| entry.time_ms()).collect();
     let lost_ms = seen.window(asked.of).lost_ms();
     let lost = lost_ms.map(|until_ms| Gap { until_ms, why: Unknown::Overflow });
@@ -26,15 +46,11 @@ pub(super) fn holds(seen: Seen<'_>, asked: &Regularly<Watched>) -> Result<bool, 
             maybe += 1;
         }
     }
-    match gap {
-        _ if with >= asked.at_least => Ok(true),
-        Some(gap) if with + maybe >= asked.at_least => Err(gap.why),
-        _ => Ok(false),
-    }
+    Counted { with, maybe, gap }
 }
 
 /// The last `count` periods, the current one first.
-fn periods(now_ms: i64, zone: &TimeZone, period: Period, count: u16) -> Vec<Range> {
+pub(super) fn periods(now_ms: i64, zone: &TimeZone, period: Period, count: u16) -> Vec<Range> {
     if let Period::Back(length_ms) = period {
         let edge = |n: u16| now_ms.saturating_sub(length_ms.saturating_mul(n.into()));
         let range =
@@ -53,6 +69,28 @@ fn periods(now_ms: i64, zone: &TimeZone, period: Period, count: u16) -> Vec<Rang
         (until_ms, inside_ms) = (start_ms - 1, start_ms - 1);
     }
     ranges
+}
+
+/// When the period that an instant lies in ends, the first instant of the next; none for periods
+/// that are counted back.
+pub(super) fn next_start_ms(inside_ms: i64, zone: &TimeZone, period: Period) -> Option<i64> {
+    let inside = Timestamp::from_millisecond(inside_ms).ok()?.to_zoned(zone.clone());
+    match period {
+        Period::Hour => {
+            let offset_ms = i64::from(inside.offset().seconds()) * 1_000;
+            let hour = (inside_ms + offset_ms).div_euclid(HOUR_MS) + 1;
+            let changed = zone.following(inside.timestamp()).next();
+            let changed_ms = changed.map(|changed| changed.timestamp().as_millisecond());
+            let next_ms = hour * HOUR_MS - offset_ms;
+            Some(changed_ms.map_or(next_ms, |changed_ms| changed_ms.min(next_ms)))
+        }
+        Period::Day => start_of_day_ms(&inside.tomorrow().ok()?),
+        Period::Week => {
+            let days = 7 - inside.weekday().since(Weekday::Monday);
+            start_of_day_ms(&inside.checked_add(days.days()).ok()?)
+        }
+        Period::Back(_) => None,
+    }
 }
 
 /// When the period that an instant lies in began.

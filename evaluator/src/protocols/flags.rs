@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{Answer, Shape, minimal};
 use super::body::{Query, decode, not_json};
-use super::position::{asked_position, asked_wait, tell_position};
+use super::position::{asked_position, asked_wait, tell_facts};
 use super::refusal::Refusal;
 use crate::app::App;
 use crate::context::Context;
@@ -181,14 +181,6 @@ fn count<L, A>(app: &App<L, A>, decisions: &[Decision<'_>]) {
 fn request_id(headers: &HeaderMap) -> uuid::Uuid {
     let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
     given.and_then(|id| id.parse().ok()).unwrap_or_else(uuid::Uuid::new_v4)
-}
-
-/// How new the facts were.
-fn tell_facts(headers: &mut HeaderMap, facts: &Facts) {
-    tell_position(headers, &facts.position);
-    if facts.stale_ms > 0 {
-        headers.insert("sluice-stale", HeaderValue::from(facts.stale_ms));
-    }
 }
 
 fn with_json(status: StatusCode, json: Vec<u8>) -> Response {

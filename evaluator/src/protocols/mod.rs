@@ -4,6 +4,8 @@ pub mod access;
 pub mod answer;
 pub mod body;
 pub mod capture;
+pub mod explain;
+pub mod explanation;
 pub mod fields;
 pub mod flags;
 pub mod health;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue};
-use schemas::lookup::Position;
+use schemas::lookup::{Facts, Position};
 
 use super::refusal::Refusal;
 
@@ -23,6 +23,14 @@ pub fn tell_position(headers: &mut HeaderMap, position: &Position) {
     let text = parts.collect::<Vec<_>>().join(",");
     if let Ok(text) = HeaderValue::from_str(&text) {
         headers.insert(POSITION, text);
+    }
+}
+
+/// How new the facts of an answer were.
+pub fn tell_facts(headers: &mut HeaderMap, facts: &Facts) {
+    tell_position(headers, &facts.position);
+    if facts.stale_ms > 0 {
+        headers.insert("sluice-stale", HeaderValue::from(facts.stale_ms));
     }
 }
 

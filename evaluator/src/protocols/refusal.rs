@@ -23,6 +23,10 @@ pub enum Refusal {
     NoSecret,
     /// A secret that opens no project.
     WrongSecret,
+    /// A secret of another project than the one that is asked for; says which.
+    OtherProject(String),
+    /// What is asked for isn't there; says what is.
+    NotThere(String),
     /// The log didn't take the events; nothing of the request may be taken for stored.
     Unavailable(String),
 }
@@ -39,6 +43,8 @@ impl Refusal {
             Refusal::PersonalKey => "personal_key",
             Refusal::NoSecret => "no_secret",
             Refusal::WrongSecret => "wrong_secret",
+            Refusal::OtherProject(_) => "other_project",
+            Refusal::NotThere(_) => "not_there",
             Refusal::Unavailable(_) => "unavailable",
         }
     }
@@ -85,6 +91,8 @@ impl IntoResponse for Refusal {
                 "authentication_failed",
                 "The secret opens no project: check it against `secrets` in project.yaml.",
             ),
+            Refusal::OtherProject(what) => text(StatusCode::FORBIDDEN, what),
+            Refusal::NotThere(what) => text(StatusCode::NOT_FOUND, what),
             Refusal::Unavailable(what) => text(StatusCode::SERVICE_UNAVAILABLE, what),
         }
     }

@@ -25,8 +25,8 @@ mod tests;
 use std::collections::BTreeMap;
 
 use draft::{CohortDraft, FlagDraft, ProjectDraft};
-pub use problem::Problem;
-use problem::{Place, Problems, suggestion};
+use problem::{Place, Problems};
+pub use problem::{Problem, suggestion};
 
 use crate::catalog::{Catalog, Project, Registry};
 use crate::filter::PropertyMatching;

@@ -83,10 +83,7 @@ pub(crate) fn nearest<'a>(
 const NAMES_MAX: usize = 12;
 
 /// The sentence that offers the nearest of `names`, or all of them.
-pub(crate) fn suggestion<'a>(
-    wrong: &str,
-    names: impl IntoIterator<Item = &'a str> + Clone,
-) -> String {
+pub fn suggestion<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str> + Clone) -> String {
     if let Some(name) = nearest(wrong, names.clone()) {
         return format!("did you mean `{name}`?");
     }
