@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use schemas::behaviour::{Ago, Behaviour, Operand, Period, Regularly, Sequence, Watched};
 use schemas::lookup::Coverage;
-use schemas::window::Keep;
+use schemas::window::{Keep, Range};
 
 use super::{Seen, periods};
 
@@ -70,13 +70,7 @@ impl Seen<'_> {
                     self.add_edges(right.of, &edges(right.ago), turns);
                 }
             }
-            Behaviour::When(asked) => {
-                // Some of what is asked where hits may be missing has its edges one later.
-                let edges = edges(asked.ago).into_iter();
-                let edges: Vec<i64> =
-                    edges.flat_map(|edge_ms| [edge_ms, edge_ms.saturating_add(1)]).collect();
-                self.add_edges(asked.of, &edges, turns);
-            }
+            Behaviour::When(asked) => self.add_edges(asked.of, &edges(asked.ago), turns),
             Behaviour::Latest(asked) => self.add_edges(asked.of, &edges(asked.ago), turns),
             Behaviour::Regularly(asked) => match asked.period {
                 Period::Back(length_ms) => {
@@ -116,16 +110,18 @@ impl Seen<'_> {
     /// Steps that may be missing may have been as early as the range begins, and the steps after
     /// them as early as they may follow.
     fn add_sequence(self, asked: &Sequence<Watched>, turns: &mut Turns) {
+        let steps = asked.steps.iter();
+        let matchers: Vec<Watched> =
+            steps.flat_map(|step| [Some(step.of), step.without]).flatten().collect();
+        let ever = Range { after_ms: i64::MIN, until_ms: i64::MAX };
+        let is_whole = matchers.iter().all(|of| self.gap(*of, ever).is_none());
         let mut edges_ms = edges(asked.ago);
         let mut after_ms: i64 = 0;
-        for step in &asked.steps[1..] {
+        for step in asked.steps.iter().skip(1).filter(|_| !is_whole) {
             after_ms = after_ms.saturating_add(step.after_ms_min.max(1));
             edges_ms.push(asked.ago.from_ms.saturating_sub(after_ms));
         }
-        let steps = asked.steps.iter();
-        for of in steps.flat_map(|step| [Some(step.of), step.without]).flatten() {
-            self.add_edges(of, &edges_ms, turns);
-        }
+        matchers.into_iter().for_each(|of| self.add_edges(of, &edges_ms, turns));
     }
 
     /// When something is known to have happened, or may have until then.
