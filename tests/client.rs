@@ -86,6 +86,17 @@ impl Client {
         answer(self.agent.get(format!("{}{path}", self.base)).call()?)
     }
 
+    /// Asks with a secret of the project's, or without one.
+    pub fn get_with(&self, path: &str, secret: Option<&str>, query: &[(&str, &str)]) -> Answer {
+        let request = self.agent.get(format!("{}{path}", self.base));
+        let bearer = secret.map(|secret| format!("Bearer {secret}"));
+        let request =
+            bearer.into_iter().fold(request, |it, bearer| it.header("authorization", bearer));
+        let request = query.iter().fold(request, |it, (name, value)| it.query(name, value));
+        let answer = request.call().and_then(answer);
+        answer.unwrap_or_else(|error| panic!("no answer to GET {path}: {error}"))
+    }
+
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         let answer = self.try_post(path, body.to_string().as_bytes());
         answer.unwrap_or_else(|error| panic!("no answer to POST {path}: {error}"))

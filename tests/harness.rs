@@ -263,6 +263,16 @@ pub fn check(definitions: &Path) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
 
+/// Runs `sluice explain` against a node. Returns whether it was answered, and what it said.
+pub fn explain(url: &str, secret: Option<&str>, arguments: &[&str]) -> (bool, String) {
+    let mut command = bare(&tools::sluice());
+    command.arg("explain").args(["--url", url]).args(arguments);
+    let output = command.envs(secret.map(|secret| ("SLUICE_SECRET", secret))).output();
+    let output = output.expect("the binary runs");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
 /// A port that nobody listens on. It lies below those that the system gives to connections, so
 /// that none of them takes it while a node is down between two starts.
 pub fn free_port() -> u16 {

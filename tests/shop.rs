@@ -6,11 +6,12 @@ use crate::dice::Dice;
 use crate::event::Event;
 
 pub const TOKEN: &str = "phc_test";
+pub const SECRET: &str = "phs_test";
 pub const MINUTE_MS: i64 = 60_000;
 
 /// Path in the project's folder, and text.
 pub const DEFINITIONS: &[(&str, &str)] = &[
-    ("project.yaml", "token: phc_test\n"),
+    ("project.yaml", "token: phc_test\nsecrets: [phs_test]\n"),
     ("cohorts/hesitating.yaml", HESITATING),
     ("cohorts/many-adds.yaml", MANY_ADDS),
     ("cohorts/quiet.yaml", QUIET),

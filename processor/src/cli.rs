@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
 
+use crate::explain::Ask;
 use crate::settings::{self, SETTINGS, Settings, Sources};
 
 /// What is asked for.
@@ -18,6 +19,8 @@ pub enum Command {
     Check(PathBuf),
     /// Ask a running node whether it is ready.
     Health(Settings),
+    /// Ask a running node why somebody gets what they get.
+    Explain(Ask),
 }
 
 /// Reads the command line, the environment and the settings file.
@@ -30,6 +33,9 @@ pub fn parse() -> Result<Command, Vec<String>> {
     if name == "check" {
         let folder = matches.get_one::<String>("folder").expect("it has a default");
         return Ok(Command::Check(folder.into()));
+    }
+    if name == "explain" {
+        return Ok(Command::Explain(ask(matches)));
     }
     let settings = read(matches)?;
     Ok(match name {
@@ -69,6 +75,44 @@ fn command() -> Clap {
         .subcommand(with_settings(dev))
         .subcommand(check)
         .subcommand(with_settings(health))
+        .subcommand(explain())
+}
+
+fn explain() -> Clap {
+    let option = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name.replace('_', "-")).value_name("VALUE").help(help)
+    };
+    Clap::new("explain")
+        .about("Ask a node why somebody gets what they get, and when that will change")
+        .arg(option("project", "The project; the one that the secret opens, if it isn't given"))
+        .arg(option("flag", "The flag's key").required_unless_present("cohort"))
+        .arg(option("cohort", "The cohort's key").conflicts_with("flag"))
+        .arg(option("distinct_id", "Whom it is about").required(true))
+        .arg(option("person_properties", "What the asking code knows of them, a JSON object"))
+        .arg(option("url", "Where the node answers").default_value("http://127.0.0.1:7070"))
+        .arg(
+            option("secret", "A secret of the project's")
+                .env("SLUICE_SECRET")
+                .hide_env_values(true)
+                .required(true),
+        )
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("Print the answer as it is"),
+        )
+}
+
+fn ask(matches: &ArgMatches) -> Ask {
+    let given = |name: &str| matches.get_one::<String>(name).cloned();
+    let names = ["project", "flag", "cohort", "distinct_id", "person_properties"];
+    Ask {
+        url: given("url").unwrap_or_default(),
+        secret: given("secret").unwrap_or_default(),
+        parameters: names.into_iter().filter_map(|name| Some((name, given(name)?))).collect(),
+        json: matches.get_flag("json"),
+    }
 }
 
 fn with_settings(command: Clap) -> Clap {

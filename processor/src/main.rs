@@ -6,6 +6,7 @@ mod clocks;
 mod definitions;
 mod dev;
 mod examples;
+mod explain;
 mod fill;
 mod fold;
 mod follow;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         }
         Command::Check(folder) => check(&folder),
         Command::Health(settings) => health(&settings),
+        Command::Explain(ask) => explain::told(&ask).map(|told| println!("{}", told.trim_end())),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -70,6 +70,8 @@ pub const SETTINGS: &[Setting] = &[
 const PROPERTY: &str = "kafka_property_";
 const PROPERTIES_TABLE: &str = "kafka_properties";
 const ENVIRONMENT: &str = "SLUICE_";
+/// What the environment tells besides settings: where their file is, and whom `explain` asks as.
+const BESIDE: [&str; 2] = ["config", "secret"];
 
 /// Which log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +158,7 @@ pub fn read(sources: &Sources) -> Result<Read, Vec<String>> {
         };
         if key.starts_with(PROPERTY) || said.contains_key(&key) {
             said.insert(key, (value.clone(), name.clone()));
-        } else if key != "config" {
+        } else if !BESIDE.contains(&key.as_str()) {
             // Kubernetes sets SLUICE_SERVICE_HOST, SLUICE_PORT and the like by itself.
             let nearest = format!("{ENVIRONMENT}{}", nearest(&key).to_uppercase());
             warnings.push(format!("{name} is no setting; did you mean {nearest}?"));

@@ -11,7 +11,7 @@ use schemas::window::{Hit, Range, Value as Taken};
 use serde_json::{Map, Value, json};
 
 use crate::behaviour::Span;
-use crate::decision::Decision;
+use crate::decision::{Decision, Reason};
 use crate::explain::{
     Evidence, Expanded, Explanation, Judged, JudgedRule, Next, Node, Question, Role, Said, Source,
     Verdict, words,
@@ -50,6 +50,8 @@ pub fn answer(about: &About, question: Question<'_>, explained: &Explanation<'_>
     match &explained.flag {
         Some(Ok(judged)) => {
             let decided = match &explained.verdict {
+                // An index is told for that reason too, as at PostHog.
+                Verdict::Flag(decision) if decision.reason == Reason::NoConditionMatch => None,
                 Verdict::Flag(decision) => decision.condition_index,
                 Verdict::Cohort(_) => None,
             };

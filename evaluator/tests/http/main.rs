@@ -4,6 +4,7 @@ mod bodies;
 mod captured;
 mod checks;
 mod decisions;
+mod explained;
 mod operators;
 mod positions;
 mod refused;

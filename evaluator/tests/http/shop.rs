@@ -109,7 +109,7 @@ impl Shop {
 
     /// What these definitions say.
     pub fn compiled(files: &[(&str, &str)]) -> Catalog {
-        let project = [("shop/project.yaml", "token: phc_shop\n")];
+        let project = [("shop/project.yaml", "token: phc_shop\nsecrets: [phs_shop]\n")];
         let source = |(path, text): &(&str, &str)| Source {
             path: (*path).to_owned(),
             text: (*text).to_owned(),

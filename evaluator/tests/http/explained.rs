@@ -1,0 +1,117 @@
+//! Explanations over HTTP: what isn't known, what will be, and positions.
+
+use axum::body::Body;
+use axum::http::Request;
+use schemas::lookup::Coverage;
+use schemas::unknown::Unknown;
+use serde_json::{Value, json};
+
+use crate::shop::{Answer, FOLD_MS, NOON_MS, Shop};
+
+const MINUTE_MS: i64 = 60_000;
+
+fn ask(shop: &Shop, query: &str, headers: &[(&str, &str)]) -> Answer {
+    let request = Request::get(format!("/api/explain?{query}"));
+    let request = request.header("authorization", "Bearer phs_shop");
+    let named = headers.iter();
+    let request = named.fold(request, |request, (name, value)| request.header(*name, *value));
+    shop.send(request.body(Body::empty()).expect("a request"))
+}
+
+fn offer(shop: &Shop) -> Value {
+    ask(shop, "flag=offer&distinct_id=ann", &[]).json()
+}
+
+fn cover(shop: &Shop, coverage: Coverage) {
+    shop.state().coverage.values_mut().for_each(|of| *of = coverage);
+}
+
+#[test]
+fn what_is_being_filled_says_how_far() {
+    let shop = Shop::open();
+    cover(&shop, Coverage::Filling { percent: 40 });
+    let explained = offer(&shop);
+    let is = &explained["is"];
+    assert_eq!((&is["failed"], &is["reason"]["code"]), (&json!(true), &json!("condition_filling")));
+    let adds = &explained["cohorts"][0]["members"]["all"][0];
+    assert_eq!(
+        (&adds["truth"], &adds["why"]["code"]),
+        (&json!("unknown"), &json!("condition_filling"))
+    );
+    assert_eq!(adds["seen"][0]["coverage"], json!({ "state": "filling", "percent": 40 }));
+    assert_eq!(adds["seen"][0]["number"]["at_most"], Value::Null);
+    assert_eq!(explained["changes"]["next"], Value::Null, "no clock ends it");
+}
+
+/// The log has a minute: whoever added three times is known not to have bought in four.
+#[test]
+fn what_becomes_known_by_the_clock_is_a_change() {
+    let shop = Shop::open();
+    shop.at(-10);
+    (0..3).for_each(|number| shop.did("ann", "added to cart", -10 - number));
+    cover(&shop, Coverage::Since(NOON_MS - MINUTE_MS));
+    shop.at(0);
+    let explained = offer(&shop);
+    assert_eq!(explained["is"]["reason"]["code"], "coverage_incomplete");
+    let next = &explained["changes"]["next"];
+    assert_eq!(next["in_ms"], 4 * MINUTE_MS);
+    assert_eq!((&next["to"]["failed"], &next["to"]["value"]), (&json!(false), &json!(true)));
+    let flag_in = |after_ms| {
+        shop.at(after_ms);
+        shop.flag("ann", "offer")
+    };
+    assert_eq!(flag_in(4 * MINUTE_MS - 1)["failed"], true);
+    assert_eq!(flag_in(4 * MINUTE_MS)["enabled"], true);
+}
+
+#[test]
+fn it_waits_for_a_position_as_flags_do() {
+    let shop = Shop::open();
+    shop.state().folds_late = true;
+    (0..3).for_each(|number| shop.did("ann", "added to cart", -number));
+    assert_eq!(offer(&shop)["is"]["value"], false);
+    let query = "flag=offer&distinct_id=ann";
+    let late = ask(&shop, query, &[("sluice-position", "0:3"), ("sluice-wait-ms", "0")]).json();
+    assert_eq!(late["unknown"]["code"], "position_not_reached");
+    let answer = ask(&shop, query, &[("sluice-position", "0:3"), ("sluice-wait-ms", "5000")]);
+    assert_eq!(answer.header("sluice-position"), Some("0:3,2:7"));
+    let explained = answer.json();
+    assert_eq!(explained["is"]["value"], true);
+    assert_eq!(explained["evaluatedAt"], NOON_MS + FOLD_MS);
+    assert_eq!(explained["position"], json!({ "0": 3, "2": 7 }));
+    let wrong = ask(&shop, query, &[("sluice-position", "three")]);
+    assert_eq!(wrong.status, 400, "{wrong:?}");
+}
+
+#[test]
+fn what_the_request_says_of_the_person_wins() {
+    let shop = Shop::open();
+    let person = |query: &str| {
+        let explained = ask(&shop, query, &[]).json();
+        let when = &explained["rules"][0]["when"];
+        let node = when["all"].get(0).unwrap_or(when);
+        (node["truth"].clone(), node["source"].clone(), node["value"].clone())
+    };
+    let missing = (json!("false"), json!("missing"), Value::Null);
+    assert_eq!(person("flag=pro&distinct_id=ann"), missing);
+    let given = "flag=pro&distinct_id=ann&person_properties=%7B%22plan%22%3A%22PRO%22%7D";
+    assert_eq!(person(given), (json!("true"), json!("request"), json!("PRO")));
+    shop.state().unknown = Some(Unknown::CatchingUp);
+    assert_eq!(person("flag=pro&distinct_id=ann").1, "unknown");
+}
+
+/// Asking why isn't checking a flag, and a key that isn't there is no unknown path.
+#[test]
+fn it_is_counted_for_itself() {
+    let shop = Shop::open();
+    offer(&shop);
+    assert_eq!(ask(&shop, "flag=none&distinct_id=ann", &[]).status, 404);
+    let metrics = shop.ask(axum::http::Method::GET, "/metrics").text();
+    for line in [
+        "sluice_http_answers_total{route=\"api\",status=\"200\"} 1",
+        "sluice_http_answers_total{route=\"api\",status=\"404\"} 1",
+    ] {
+        assert!(metrics.contains(line), "{line} isn't in\n{metrics}");
+    }
+    assert!(!metrics.contains("sluice_flag_checks_total{"), "{metrics}");
+}
