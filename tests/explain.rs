@@ -12,7 +12,10 @@ use crate::shop::{MINUTE_MS, SECRET, TOKEN, purchase, sets};
 
 const PATH: &str = "/api/explain";
 
-fn why(server: &Server, query: &[(&str, &str)]) -> Value {
+/// Parameters by name.
+type Query<'a> = &'a [(&'a str, &'a str)];
+
+fn why(server: &Server, query: Query<'_>) -> Value {
     let answer = server.client.get_with(PATH, Some(SECRET), query);
     assert_eq!(answer.status, 200, "{query:?}: {}", answer.body);
     let explained = answer.json();
@@ -165,7 +168,7 @@ fn every_kind_of_condition_is_explained() {
 #[test]
 fn whoever_has_no_secret_learns_nothing() {
     let server = Setup::embedded().start();
-    let ask = |secret, query: &[(&str, &str)]| {
+    let ask = |secret, query: Query<'_>| {
         let answer = server.client.get_with(PATH, secret, query);
         (answer.status, answer.body)
     };
@@ -174,7 +177,7 @@ fn whoever_has_no_secret_learns_nothing() {
         assert_eq!(ask(secret, &[flag, ann]).0, 401, "{secret:?}");
         assert_eq!(ask(secret, &[]).0, 401, "{secret:?}");
     }
-    let rows: [(&[(&str, &str)], u16, &str); 7] = [
+    let rows: [(Query<'_>, u16, &str); 7] = [
         (&[("project", "other"), flag, ann], 403, "opens the project \"shop\", and \"other\""),
         (&[("flag", "ofer"), ann], 404, "did you mean `offer`?"),
         (&[("cohort", "hesitate"), ann], 404, "did you mean `hesitating`?"),

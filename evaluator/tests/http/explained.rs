@@ -83,6 +83,34 @@ fn it_waits_for_a_position_as_flags_do() {
     assert_eq!(wrong.status, 400, "{wrong:?}");
 }
 
+/// Until an edit is filled, what was before the edit answers, and is what is told.
+#[test]
+fn an_edit_that_is_being_filled_is_told() {
+    let compiled = |members: &str| {
+        let cohort =
+            format!("members: {{ all: [ {{ did: added to cart, within: 5m }}{members} ] }}\n");
+        Shop::compiled(&[
+            ("shop/cohorts/hesitating.yaml", &cohort),
+            ("shop/flags/offer.yaml", "rules:\n  - when: { cohort: hesitating }\n"),
+        ])
+    };
+    let (shop, before) = (Shop::open(), compiled(""));
+    let known = before.only_project().expect("one project").matchers[0].id;
+    let edited = compiled(", { did: searched, within: 5m }");
+    shop.state().saved = Some(edited.standing_on(&before, |matcher| matcher == known));
+    let asked = |about: &str| {
+        // Whoever waits sees what is saved meanwhile.
+        let wait = [("sluice-position", "0:99"), ("sluice-wait-ms", "0")];
+        ask(&shop, &format!("{about}&distinct_id=ann"), &wait).json()
+    };
+    for about in ["flag=offer", "cohort=hesitating"] {
+        let explained = asked(about);
+        assert_eq!(explained["earlier_definitions"], true, "{explained:#}");
+        let members = &explained["cohorts"][0]["members"]["all"];
+        assert_eq!(members.as_array().expect("a list").len(), 1, "{explained:#}");
+    }
+}
+
 #[test]
 fn what_the_request_says_of_the_person_wins() {
     let shop = Shop::open();
