@@ -85,7 +85,8 @@ impl IntoResponse for Refusal {
             ),
             Refusal::NoSecret => unauthorized(
                 "not_authenticated",
-                "This route needs a secret of the project's: send `Authorization: Bearer <secret>`.",
+                "This route needs a secret of the project's: send it as `Authorization: Bearer \
+                 <secret>`.",
             ),
             Refusal::WrongSecret => unauthorized(
                 "authentication_failed",
