@@ -10,6 +10,7 @@ pub mod context;
 pub mod decision;
 pub mod evaluate;
 pub mod explain;
+pub mod members;
 pub mod metrics;
 pub mod person;
 mod protocols;

@@ -17,7 +17,6 @@ use crate::truth::{Truth, Why};
 pub struct Person<'a> {
     context: &'a Context,
     facts: &'a Facts,
-    distinct_id: Value,
     /// By key, as `resolve` has them; a value is parsed when a filter asks for it.
     stored: OnceCell<Vec<(Cow<'a, str>, Cow<'a, str>)>>,
 }
@@ -25,8 +24,7 @@ pub struct Person<'a> {
 impl<'a> Person<'a> {
     /// The person whom the request is about.
     pub fn new(context: &'a Context, facts: &'a Facts) -> Self {
-        let distinct_id = Value::String(context.distinct_id.clone());
-        Person { context, facts, distinct_id, stored: OnceCell::new() }
+        Person { context, facts, stored: OnceCell::new() }
     }
 
     /// Whether the request alone tells what the filter asks for.
@@ -74,7 +72,7 @@ impl<'a> Person<'a> {
             return Ok(Some(Cow::Borrowed(given)));
         }
         if key == "distinct_id" {
-            return Ok(Some(Cow::Borrowed(&self.distinct_id)));
+            return Ok(Some(Cow::Owned(Value::String(self.context.distinct_id.clone()))));
         }
         match self.unknown() {
             Some(unknown) => Err(unknown),

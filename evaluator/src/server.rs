@@ -11,7 +11,7 @@ use schemas::lookup::Lookup;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::app::App;
-use crate::protocols::{capture, explain, flags, health};
+use crate::protocols::{capture, cohorts, explain, flags, health};
 
 const EXPLAIN: &str = "/api/explain";
 
@@ -33,6 +33,7 @@ pub fn router<L: Lookup, A: Append>(app: App<L, A>) -> Router {
     sdk.layer(cors())
         .layer(middleware::from_fn(plain_options))
         .merge(operators)
+        .merge(cohorts::routes())
         .layer(middleware::from_fn_with_state(app.clone(), observe::<L, A>))
         .with_state(app)
 }
@@ -92,6 +93,7 @@ fn route_of(path: &str) -> &'static str {
         "/flags" => "flags",
         "/health/live" | "/health/ready" => "health",
         "/metrics" => "metrics",
+        private if private.starts_with("/api/") => "api",
         capture if capture::PATHS.contains(&capture) => "capture",
         _ => "none",
     }

@@ -22,7 +22,7 @@ const WAITING_MAX: usize = 1_024;
 
 /// This node's own state.
 pub struct Here {
-    store: Arc<Store>,
+    pub(crate) store: Arc<Store>,
     following: Arc<Following>,
     found: Arc<AtomicBool>,
     unknown_after_ms: Option<i64>,
@@ -46,6 +46,25 @@ impl Here {
     fn caught_up(&self) -> bool {
         self.found.load(Ordering::Acquire)
             && self.store.partitions().iter().all(|partition| partition.caught_up())
+    }
+
+    /// What is known of everybody by state that is asked now, before anyone is read.
+    pub(crate) fn known(&self, at_least: &Position, now_ms: i64) -> Facts {
+        // Position before people: the answer has at least what it says.
+        let position = self.store.position();
+        let coverage = self.store.coverages();
+        let stale_ms = self.following.stale_ms(now_ms);
+        let unknown = if !self.caught_up() {
+            Some(Unknown::CatchingUp)
+        } else if self.unknown_after_ms.is_some_and(|bound_ms| stale_ms > bound_ms) {
+            Some(Unknown::Stale)
+        } else if !has_reached(&position, at_least) {
+            Some(Unknown::Behind)
+        } else {
+            None
+        };
+        let stale_ms = if stale_ms > STALE_AFTER_MS { stale_ms } else { 0 };
+        Facts { coverage, unknown, position, stale_ms, ..Facts::default() }
     }
 
     /// The person behind these ids: what is kept of them, and what Facts tell of ids.
@@ -90,27 +109,15 @@ impl Lookup for Here {
 
     async fn lookup(&self, sought: Sought<'_>) -> Facts {
         let Sought { project, distinct_ids, at_least, now_ms } = sought;
-        // Position before people: the answer has at least what it says.
-        let position = self.store.position();
-        let coverage = self.store.coverages();
-        let stale_ms = self.following.stale_ms(now_ms);
         // Asked before the person is read: what is folded meanwhile may be missing.
-        let caught_up = self.caught_up();
-        let (person, mut unknown) = match self.read(project, distinct_ids) {
-            Ok(person) => (person, None),
+        let known = self.known(at_least, now_ms);
+        let (person, unknown) = match self.read(project, distinct_ids) {
+            Ok(person) => (person, known.unknown),
             Err(unknown) => (Default::default(), Some(unknown)),
         };
         let (record, distinct_ids, is_cut) = person;
         let incomplete = is_cut.then_some(Unknown::TooManyIds);
-        if !caught_up {
-            unknown = unknown.or(Some(Unknown::CatchingUp));
-        } else if self.unknown_after_ms.is_some_and(|bound_ms| stale_ms > bound_ms) {
-            unknown = unknown.or(Some(Unknown::Stale));
-        } else if !has_reached(&position, at_least) {
-            unknown = unknown.or(Some(Unknown::Behind));
-        }
-        let stale_ms = if stale_ms > STALE_AFTER_MS { stale_ms } else { 0 };
-        Facts { record, distinct_ids, incomplete, coverage, unknown, position, stale_ms }
+        Facts { record, distinct_ids, incomplete, unknown, ..known }
     }
 
     fn ready(&self, _: i64) -> Result<(), String> {

@@ -1,5 +1,6 @@
 //! `sluice`: gates features on what people are doing right now.
 
+mod census;
 mod checkpointer;
 mod cli;
 mod clocks;

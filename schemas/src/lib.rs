@@ -4,7 +4,8 @@
 //! - [`window`] and [`record`]: what is kept of a person's events, merged without order.
 //! - [`person`]: the distinct ids that [`links`] join, found when asked.
 //! - [`catalog`]: compiled definitions, made from YAML and PostHog JSON by [`definitions`].
-//! - [`lookup`] and [`append`]: the two seams, towards state and towards the log.
+//! - [`lookup`] and [`append`]: the two seams, towards state and towards the log; [`scan`] is the
+//!   first's way through everybody.
 
 pub mod append;
 pub mod behaviour;
@@ -24,6 +25,7 @@ pub mod lookup;
 pub mod person;
 pub mod properties;
 pub mod record;
+pub mod scan;
 mod sections;
 pub mod standing;
 pub mod time;

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 
 use crate::ids::{MatcherId, ProjectId};
 use crate::record::Record;
+use crate::scan::Scan;
 use crate::unknown::Unknown;
 
 /// Since when a matcher's windows are known complete.
@@ -70,7 +71,7 @@ pub struct Facts {
 }
 
 /// Answers what is known of people: here, at a partition's owner, or at a standby.
-pub trait Lookup: Send + Sync + 'static {
+pub trait Lookup: Scan + Send + Sync + 'static {
     /// Returns once state has reached `at_least`, or `wait` is over: what is looked up next
     /// tells which. It comes first because `now` has to be read after it.
     fn reach(&self, at_least: &Position, wait: Duration) -> impl Future<Output = ()> + Send;

@@ -166,6 +166,13 @@ impl<R> Search<R> {
     }
 }
 
+/// Whether the links of an id alone tell that it isn't the first of its person's: whom its first
+/// link joins it with was linked no later.
+pub fn is_never_first(record: &Record) -> bool {
+    let first = record.links().find(|link| link.role != Role::Carried);
+    first.is_some_and(|link| matches!(link.role, Role::Belongs | Role::Absorbed))
+}
+
 /// Whether an id's first link makes it the owner's.
 fn belongs(record: &Record, owner: &str) -> bool {
     let first = record.links().find(|link| link.role != Role::Carried);

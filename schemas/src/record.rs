@@ -40,6 +40,17 @@ impl Record {
         sections::check(bytes.to_vec()).map(Record)
     }
 
+    /// Makes this the record of these stored bytes, in the same memory.
+    ///
+    /// # Errors
+    /// Another version, or a torn layout; nothing is kept then.
+    pub fn read(&mut self, bytes: &[u8]) -> Result<(), RecordError> {
+        self.0.clear();
+        self.0.extend_from_slice(bytes);
+        self.0 = sections::check(std::mem::take(&mut self.0))?;
+        Ok(())
+    }
+
     /// The record as it is stored.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

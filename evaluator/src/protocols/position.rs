@@ -19,9 +19,7 @@ pub fn tell_position(headers: &mut HeaderMap, position: &Position) {
     if position.is_empty() {
         return;
     }
-    let parts = position.iter().map(|(partition, next)| format!("{partition}:{next}"));
-    let text = parts.collect::<Vec<_>>().join(",");
-    if let Ok(text) = HeaderValue::from_str(&text) {
+    if let Ok(text) = HeaderValue::from_str(&written(position)) {
         headers.insert(POSITION, text);
     }
 }
@@ -32,6 +30,12 @@ pub fn tell_facts(headers: &mut HeaderMap, facts: &Facts) {
     if facts.stale_ms > 0 {
         headers.insert("sluice-stale", HeaderValue::from(facts.stale_ms));
     }
+}
+
+/// The position as it is told.
+pub fn written(position: &Position) -> String {
+    let parts = position.iter().map(|(partition, next)| format!("{partition}:{next}"));
+    parts.collect::<Vec<_>>().join(",")
 }
 
 /// The position that state has to have reached for this request; empty where none is asked

@@ -5,6 +5,7 @@ mod captured;
 mod checks;
 mod decisions;
 mod explained;
+mod members;
 mod operators;
 mod positions;
 mod refused;

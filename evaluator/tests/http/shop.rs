@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use schemas::event::Format;
 use schemas::lookup::{Coverage, Coverages, Facts, Lookup, Position, Sought, has_reached};
 use schemas::properties::{Kind, Register};
 use schemas::record::Record;
+use schemas::scan::{Met, Place, Scan, Stretch, Unheld};
 use schemas::unknown::Unknown;
 use schemas::window::Entry;
 use schemas::window::FOREVER_MS;
@@ -31,6 +33,8 @@ use tower::ServiceExt;
 /// When every story begins.
 pub const NOON_MS: i64 = 1_700_000_000_000;
 pub const TOKEN: &str = "phc_shop";
+/// What opens the shop's private routes.
+pub const SECRET: (&str, &str) = ("authorization", "Bearer phs_shop");
 /// How long a shop that folds late takes for it.
 pub const FOLD_MS: i64 = 200;
 
@@ -59,6 +63,8 @@ pub struct State {
     pub incomplete: Option<Unknown>,
     pub stale_ms: i64,
     pub unready: Option<String>,
+    /// Why no list can be held.
+    pub unheld: Option<Unheld>,
     pub refuses: Option<AppendError>,
     pub appended: Vec<Outgoing>,
     pub lookups: usize,
@@ -170,6 +176,12 @@ impl Shop {
         })
     }
 
+    /// Asks as whoever has the shop's secret.
+    pub fn ask_privately(&self, path: &str) -> Answer {
+        let request = Request::get(path).header(SECRET.0, SECRET.1);
+        self.send(request.body(Body::empty()).expect("a request"))
+    }
+
     pub fn ask(&self, method: Method, path: &str) -> Answer {
         let request = Request::builder().method(method).uri(path);
         self.send(request.body(Body::empty()).expect("a request"))
@@ -269,6 +281,43 @@ impl Lookup for Kept {
             Some(why) => Err(why.clone()),
             None => Ok(()),
         }
+    }
+}
+
+impl Scan for Kept {
+    fn position(&self) -> Position {
+        self.state.lock().expect("a lock").position()
+    }
+
+    fn hold(&self, _: i64, _: i64) -> Result<(), Unheld> {
+        self.state.lock().expect("a lock").unheld.map_or(Ok(()), Err)
+    }
+
+    /// In the order of ids; nobody is linked here.
+    fn scan(
+        &self,
+        stretch: &Stretch<'_>,
+        each: &mut dyn FnMut(Met<'_>) -> ControlFlow<()>,
+    ) -> Result<Option<Place>, Unknown> {
+        let state = self.state.lock().expect("a lock");
+        let mut places: Vec<(Place, &String)> =
+            state.records.keys().map(|id| (Place(id.bytes().collect()), id)).collect();
+        places.sort();
+        let within = |place: &Place| {
+            place > stretch.after && stretch.before.is_none_or(|before| place < before)
+        };
+        for (place, distinct_id) in places.into_iter().filter(|(place, _)| within(place)) {
+            let facts = Facts {
+                record: state.records[distinct_id].clone(),
+                coverage: Arc::new(state.coverage.clone()),
+                unknown: state.unknown,
+                ..Facts::default()
+            };
+            if each(Met::Person { distinct_id, facts: &facts }).is_break() {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
     }
 }
 

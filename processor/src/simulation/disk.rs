@@ -1,12 +1,13 @@
 //! A disk in memory: what was synced outlives a crash, and a checkpoint may break anywhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use schemas::record::Record;
 
-use crate::store::{Durable, Put, StoreError, keys};
+use crate::store::{Durable, Put, StoreError, Walk, keys};
 
 /// Where the next checkpoint breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,20 @@ impl SimulatedDisk {
     }
 }
 
+/// What was synced when the walk began.
+struct SimulatedWalk(VecDeque<(Vec<u8>, Vec<u8>)>);
+
+impl Walk for SimulatedWalk {
+    fn here(&self) -> Option<(&[u8], &[u8])> {
+        self.0.front().map(|(key, record)| (keys::place(key), record.as_slice()))
+    }
+
+    fn step(&mut self) -> Result<(), StoreError> {
+        self.0.pop_front();
+        Ok(())
+    }
+}
+
 fn broken() -> StoreError {
     StoreError::Disk(std::io::Error::other("the disk broke"))
 }
@@ -59,16 +74,18 @@ impl Durable for SimulatedDisk {
         Ok(())
     }
 
-    fn each(&self, partition: i32, each: &mut dyn FnMut(&[u8], Record)) -> Result<(), StoreError> {
-        let records = self.0.lock().records.clone();
-        for (key, bytes) in
-            records.range(keys::partition(partition)..keys::partition(partition + 1))
-        {
-            if let Some(person) = keys::person(key) {
-                each(person, Record::from_bytes(bytes)?);
-            }
-        }
-        Ok(())
+    fn walk<'d>(
+        &'d self,
+        partition: i32,
+        after: &[u8],
+        before: Option<&[u8]>,
+    ) -> Result<Box<dyn Walk + 'd>, StoreError> {
+        let from = Bound::Excluded(keys::at(partition, after));
+        let until = before.map_or(keys::partition(partition + 1), |p| keys::at(partition, p));
+        let synced = self.0.lock();
+        let records = synced.records.range((from, Bound::Excluded(until)));
+        let records = records.map(|(key, record)| (key.clone(), record.clone()));
+        Ok(Box::new(SimulatedWalk(records.collect())))
     }
 
     fn checkpoint(

@@ -52,6 +52,18 @@ impl StoreError {
 /// Where the next record of a checkpoint goes: key and record as stored.
 pub type Put<'p> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 'p;
 
+/// Durable records one after the other, in the order of their places.
+pub trait Walk {
+    /// The place of this record, and the record as stored; none at the end.
+    fn here(&self) -> Option<(&[u8], &[u8])>;
+
+    /// Goes on to the next.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn step(&mut self) -> Result<(), StoreError>;
+}
+
 /// What is durable of people. RocksDB's, or one whose crashes a test decides.
 pub trait Durable: Send + Sync {
     /// A person's durable record in a partition.
@@ -78,11 +90,17 @@ pub trait Durable: Send + Sync {
     /// When it couldn't be written.
     fn write_meta(&self, name: &str, value: &[u8]) -> Result<(), StoreError>;
 
-    /// Calls `each` with every durable record of a partition: project and id, and record.
+    /// Walks the durable records of a partition as they are now: those after one place, and
+    /// before another if there is one.
     ///
     /// # Errors
-    /// When one can't be read.
-    fn each(&self, partition: i32, each: &mut dyn FnMut(&[u8], Record)) -> Result<(), StoreError>;
+    /// When the first can't be read.
+    fn walk<'d>(
+        &'d self,
+        partition: i32,
+        after: &[u8],
+        before: Option<&[u8]>,
+    ) -> Result<Box<dyn Walk + 'd>, StoreError>;
 
     /// Writes one checkpoint: `fill` puts its records in key order, behind `progress`; all of
     /// them are durable when this returns, or none. Returns how many bytes that took.

@@ -11,6 +11,7 @@ use schemas::ids::MatcherId;
 use schemas::record::Record;
 use schemas::window::Kept;
 
+use super::copies::Copies;
 use super::keys::PersonKey;
 
 /// Shards of a partition. The top bits of a person's hash tell the shard, so that shards in
@@ -227,13 +228,20 @@ impl Hot {
         }
     }
 
-    /// Calls `each` with every person that is hot, a shard at a time: project and id, record,
-    /// and whether the durable record has to be merged in.
-    pub fn each(&self, mut each: impl FnMut(&[u8], &Record, bool)) {
-        for shard in &self.shards {
-            for person in shard.lock().people.iter() {
-                each(&person.key, &person.record, person.state & WHOLE == 0);
-            }
+    /// What is known of a person here, and whether the durable record has to be merged in;
+    /// without a sign that anyone asked.
+    pub fn glance(&self, key: &PersonKey) -> Option<(Record, bool)> {
+        let mut shard = self.shard(key.hash()).lock();
+        let person = shard.find(key)?;
+        Some((person.record.clone(), person.state & WHOLE == 0))
+    }
+
+    /// Copies everybody of a shard into `copies`, one behind the other.
+    pub fn copy(&self, shard: usize, copies: &mut Copies) {
+        let shard = self.shards[shard].lock();
+        for person in &shard.people {
+            let whole = person.state & WHOLE == WHOLE;
+            copies.add(&person.key, person.record.as_bytes(), whole);
         }
     }
 
@@ -260,8 +268,13 @@ impl Hot {
     }
 
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
-        &self.shards[(hash >> SHARD_SHIFT) as usize]
+        &self.shards[shard_of(hash)]
     }
+}
+
+/// The shard of whoever has this hash.
+pub fn shard_of(hash: u64) -> usize {
+    (hash >> SHARD_SHIFT) as usize
 }
 
 /// What a person takes besides key and record, with what the allocator adds to three pieces.

@@ -4,6 +4,7 @@
 //! before the id, so that a checkpoint in key order is also one in shard order.
 
 use schemas::ids::ProjectId;
+use schemas::scan::HASH_BYTES;
 
 /// Where the checkpoint's progress lies: before every record, in the same file.
 pub const CHECKPOINT: &[u8] = &[0];
@@ -11,7 +12,8 @@ pub const CHECKPOINT: &[u8] = &[0];
 const RECORD: u8 = 1;
 /// The bit of a project's number that its pipeline's persons have.
 const CARRIED: u32 = 1 << 31;
-const PERSON_AT: usize = 1 + 4 + 8;
+const HASH_AT: usize = 1 + 4;
+const PERSON_AT: usize = HASH_AT + HASH_BYTES;
 
 /// A person of one project, by distinct id: four bytes of project, then the id.
 #[derive(Clone, Debug, Default)]
@@ -80,4 +82,25 @@ pub fn person(key: &[u8]) -> Option<&[u8]> {
         Some(&RECORD) => key.get(PERSON_AT..),
         _ => None,
     }
+}
+
+/// The stored key of whoever stands at this place, in a partition.
+pub fn at(partition: i32, place: &[u8]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(HASH_AT + place.len());
+    key.push(RECORD);
+    key.extend_from_slice(&partition.to_be_bytes());
+    key.extend_from_slice(place);
+    key
+}
+
+/// The place that a stored key of a record is at: all but the partition.
+pub fn place(key: &[u8]) -> &[u8] {
+    debug_assert_eq!(key.first(), Some(&RECORD));
+    &key[HASH_AT..]
+}
+
+/// The project and the distinct id of whoever stands at a place; none where it isn't text.
+pub fn person_at(place: &[u8]) -> Option<(ProjectId, &str)> {
+    let (project, id) = place.get(HASH_BYTES..)?.split_first_chunk()?;
+    Some((ProjectId(u32::from_be_bytes(*project)), std::str::from_utf8(id).ok()?))
 }

@@ -1,6 +1,7 @@
 //! State: a hot tier a partition in front of one durable tier, and how far it has read.
 
 mod checkpoint;
+mod copies;
 mod durable;
 mod hot;
 mod keeping;
@@ -9,6 +10,7 @@ mod progress;
 mod rocks;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,17 +22,19 @@ use schemas::catalog::{Catalog, Registry};
 use schemas::ids::{MatcherId, ProjectId};
 use schemas::lookup::{Coverage, Coverages, Position};
 use schemas::record::Record;
+use schemas::scan::Unheld;
 use schemas::window::Kept;
 
-#[cfg(test)]
-pub use durable::Put;
 pub use durable::{Durable, StoreError};
+#[cfg(test)]
+pub use durable::{Put, Walk};
 pub use hot::Hot;
 use hot::Peek;
 pub use keeping::Keeping;
 pub use keys::PersonKey;
 pub use progress::{Fill, MatcherProgress, PartitionProgress, Progress};
 use rocks::Rocks;
+pub use walk::Between;
 
 const REGISTRY: &str = "registry";
 const LINEAGE: &str = "lineage";
@@ -309,37 +313,12 @@ impl Store {
         })
     }
 
-    /// Calls `each` with everyone this node knows of a project: distinct id and record.
-    /// Somebody whose events lie in several partitions comes once for each.
+    /// Keeps what a condition can see at `now_ms`: [`Keeping::hold`].
     ///
     /// # Errors
-    /// When the durable tier can't be read.
-    pub fn each_person(
-        &self,
-        project: ProjectId,
-        mut each: impl FnMut(&str, Record),
-    ) -> Result<(), StoreError> {
-        let prefix = project.0.to_be_bytes();
-        let id_of = |person: &[u8]| {
-            let id = person.strip_prefix(&prefix)?;
-            std::str::from_utf8(id).ok().map(str::to_owned)
-        };
-        let kept = self.keep.kept();
-        for partition in self.partitions.load().iter() {
-            let mut hot = std::collections::BTreeMap::new();
-            partition.hot.each(|person, record, _| {
-                hot.extend(id_of(person).map(|id| (id, record.clone())));
-            });
-            self.durable.each(partition.id, &mut |person, mut record| {
-                let Some(id) = id_of(person) else { return };
-                if let Some(recent) = hot.remove(&id) {
-                    record.merge(&recent, &kept);
-                }
-                each(&id, record);
-            })?;
-            hot.into_iter().for_each(|(id, record)| each(&id, record));
-        }
-        Ok(())
+    /// When it has lapsed, or too many others are held.
+    pub fn hold(&self, now_ms: i64, asked_ms: i64) -> Result<(), Unheld> {
+        self.keep.hold(now_ms, asked_ms)
     }
 
     /// Whether something stored turned out to be damaged.

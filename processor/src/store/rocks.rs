@@ -8,11 +8,11 @@ use fail::fail_point;
 use rocksdb::compaction_filter::Decision;
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType,
-    IngestExternalFileOptions, IteratorMode, Options, ReadOptions, SstFileWriter, WriteOptions,
+    DBRawIterator, IngestExternalFileOptions, Options, ReadOptions, SstFileWriter, WriteOptions,
 };
 use schemas::record::Record;
 
-use super::durable::{Durable, Put, StoreError};
+use super::durable::{Durable, Put, StoreError, Walk};
 use super::keeping::Keeping;
 use super::keys;
 
@@ -83,18 +83,25 @@ impl Durable for Rocks {
         Ok(self.db.put_cf_opt(family, name, value, &durable)?)
     }
 
-    fn each(&self, partition: i32, each: &mut dyn FnMut(&[u8], Record)) -> Result<(), StoreError> {
+    fn walk<'d>(
+        &'d self,
+        partition: i32,
+        after: &[u8],
+        before: Option<&[u8]>,
+    ) -> Result<Box<dyn Walk + 'd>, StoreError> {
+        let from = keys::at(partition, after);
+        let until = before.map_or(keys::partition(partition + 1), |p| keys::at(partition, p));
         let mut within = ReadOptions::default();
         within.fill_cache(false);
-        within.set_iterate_lower_bound(keys::partition(partition));
-        within.set_iterate_upper_bound(keys::partition(partition + 1));
-        for item in self.db.iterator_opt(IteratorMode::Start, within) {
-            let (key, bytes) = item?;
-            if let Some(person) = keys::person(&key) {
-                each(person, Record::from_bytes(&bytes)?);
-            }
+        within.set_iterate_lower_bound(from.as_slice());
+        within.set_iterate_upper_bound(until);
+        let mut walk = RocksWalk(self.db.raw_iterator_opt(within));
+        walk.0.seek(&from);
+        walk.0.status()?;
+        if walk.0.key() == Some(&from) {
+            walk.step()?;
         }
-        Ok(())
+        Ok(Box::new(walk))
     }
 
     fn checkpoint(
@@ -124,6 +131,21 @@ impl Durable for Rocks {
             let _ = std::fs::remove_file(&path);
         }
         written
+    }
+}
+
+/// RocksDB's own walk.
+struct RocksWalk<'d>(DBRawIterator<'d>);
+
+impl Walk for RocksWalk<'_> {
+    fn here(&self) -> Option<(&[u8], &[u8])> {
+        let (key, record) = self.0.item()?;
+        Some((keys::place(key), record))
+    }
+
+    fn step(&mut self) -> Result<(), StoreError> {
+        self.0.next();
+        Ok(self.0.status()?)
     }
 }
 

@@ -108,14 +108,15 @@ fn person_keys(draft: &ProjectDraft) -> FxHashSet<String> {
 }
 
 /// Turns drafts of conditions into conditions.
-struct Resolver {
-    project: ProjectId,
-    numbers: BTreeMap<String, Watched>,
-    places: BTreeMap<String, CohortIndex>,
+pub(super) struct Resolver {
+    pub project: ProjectId,
+    /// Of every matcher that the drafts name, by canonical text.
+    pub numbers: BTreeMap<String, Watched>,
+    pub places: BTreeMap<String, CohortIndex>,
 }
 
 impl Resolver {
-    fn condition(&self, draft: &Draft) -> Condition {
+    pub fn condition(&self, draft: &Draft) -> Condition {
         match draft {
             Draft::All(inner) => Condition::All(self.conditions(inner)),
             Draft::Any(inner) => Condition::Any(self.conditions(inner)),

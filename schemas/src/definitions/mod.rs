@@ -14,6 +14,7 @@ mod posthog;
 mod posthog_behaviour;
 mod posthog_cohort;
 mod posthog_leaf;
+mod preview;
 mod problem;
 mod property;
 mod references;
@@ -25,6 +26,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use draft::{CohortDraft, FlagDraft, ProjectDraft};
+pub use preview::{Preview, no_such_cohort, preview};
 use problem::{Place, Problems};
 pub use problem::{Problem, suggestion};
 
