@@ -125,3 +125,6 @@ impl<K: Fn(MatcherId) -> Option<Kept>> Walker<'_, K> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! A world: a log, a disk, definitions, and a node that crashes, all turned by one seed.
 
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,6 +10,7 @@ use evaluator::context::Context;
 use evaluator::evaluate::evaluate;
 use fastrand::Rng;
 use schemas::lookup::{Lookup, Position, Sought};
+use schemas::scan::{Met, Place, Scan, Stretch};
 use tempfile::TempDir;
 
 use super::disk::{Break, SimulatedDisk};
@@ -101,6 +104,7 @@ impl World {
                 self.fill(patience);
             }
             84..85 if self.rng.u8(..) < 60 => self.log.add_partition(),
+            85..88 => self.walk(),
             _ => self.compare(false),
         }
     }
@@ -252,6 +256,48 @@ impl World {
         }
     }
 
+    /// A walk over everybody tells of each person once, and the same as a lookup does.
+    fn walk(&self) {
+        let Some(node) = &self.node else { return };
+        let catalog = node.definitions.catalog().load_full();
+        let project = catalog.only_project().expect("one project");
+        let (now_ms, at_least) = (self.now_ms(), Position::new());
+        let stretch = Stretch {
+            project: project.id,
+            after: &Place::default(),
+            before: None,
+            at_least: &at_least,
+            now_ms,
+            asked_ms: now_ms,
+        };
+        let mut met = BTreeMap::new();
+        let walked = node.here.scan(&stretch, &mut |one| {
+            if let Met::Person { distinct_id, facts } = one {
+                let before = met.insert(distinct_id.to_owned(), facts.clone());
+                assert!(before.is_none(), "{distinct_id} came twice");
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(walked, Ok(None));
+        for number in 0..PEOPLE {
+            let whom = format!("p{number}");
+            let facts = answer_of(node.here.lookup(Sought {
+                project: project.id,
+                distinct_ids: &[&whom],
+                at_least: &at_least,
+                now_ms,
+            }));
+            let walked = met.remove(&whom);
+            let known = facts.record.is_known(node.store.kept(), now_ms);
+            assert_eq!(walked.is_some(), known, "{whom}");
+            if let Some(walked) = walked {
+                assert_eq!(walked.record, facts.record, "{whom}");
+                assert_eq!(walked.unknown, facts.unknown, "{whom}");
+            }
+        }
+        assert!(met.is_empty(), "{:?}", met.keys());
+    }
+
     /// Nothing happens any more until all is read and filled; then everything has to be known.
     pub fn settle(&mut self) {
         for _ in 0..10_000 {
@@ -264,6 +310,7 @@ impl World {
             let ready = node.here.ready(self.now_ms()).is_ok();
             if position == self.log.ends() && filled && ready {
                 self.compare(true);
+                self.walk();
                 return;
             }
         }

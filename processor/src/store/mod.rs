@@ -184,6 +184,11 @@ impl Store {
         self.keep.use_matchers(kept.collect());
     }
 
+    #[cfg(test)]
+    pub fn keep_matchers(&self, matchers: rustc_hash::FxHashMap<MatcherId, Kept>) {
+        self.keep.use_matchers(matchers);
+    }
+
     /// Every partition that has been assigned.
     pub fn partitions(&self) -> Arc<Vec<Arc<Partition>>> {
         self.partitions.load_full()
