@@ -67,7 +67,11 @@ impl Client {
         self.try_post_with(path, &[], body)
     }
 
-    fn try_post_with(
+    /// The same with these headers.
+    ///
+    /// # Errors
+    /// Nobody answered.
+    pub fn try_post_with(
         &self,
         path: &str,
         headers: &[(&str, &str)],
@@ -83,7 +87,22 @@ impl Client {
     /// # Errors
     /// Nobody answered.
     pub fn try_get(&self, path: &str) -> Result<Answer, ureq::Error> {
-        answer(self.agent.get(format!("{}{path}", self.base)).call()?)
+        self.try_get_with(path, &[])
+    }
+
+    /// The same with these headers.
+    ///
+    /// # Errors
+    /// Nobody answered.
+    pub fn try_get_with(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Answer, ureq::Error> {
+        let request = self.agent.get(format!("{}{path}", self.base));
+        let named = headers.iter();
+        let request = named.fold(request, |request, (name, value)| request.header(*name, *value));
+        answer(request.call()?)
     }
 
     /// Asks with a secret of the project's, or without one.

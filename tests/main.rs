@@ -4,8 +4,8 @@
 //! - [`windows`], [`registers`], [`links`] and [`people`] are laws; [`tidy`], [`conformance`] and
 //!   [`definitions`] check what is written.
 //! - [`scenarios`], [`kinds`], [`identity`], [`edits`], [`explain`], [`hostile`], [`kafka`],
-//!   [`clickhouse`], [`losses`], [`outages`], [`disk`], [`positions`] and [`sdk`] are stories;
-//!   [`replay`] kills the binary, again and again.
+//!   [`clickhouse`], [`losses`], [`members`], [`outages`], [`disk`], [`positions`] and [`sdk`]
+//!   are stories; [`replay`] kills the binary, again and again.
 #![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
 
 mod broker;
@@ -25,6 +25,7 @@ mod kafka;
 mod kinds;
 mod links;
 mod losses;
+mod members;
 mod naive;
 mod oracle;
 mod outages;

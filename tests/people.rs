@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use schemas::links::{Carrying, Link, Role, carries};
-use schemas::person::{Bearer, IDS_MAX, Person};
+use schemas::person::{Bearer, IDS_MAX, Person, is_never_first};
 use schemas::properties::{Kind, Register, resolve};
 use schemas::record::Record;
 use schemas::window::Entry;
@@ -55,6 +55,12 @@ fn every_order_and_partition_gives_the_replayed_people() {
             let found: BTreeSet<String> = found.names().into_iter().collect();
             let person = people.iter().find(|person| person.contains(id));
             prop_assert_eq!(Some(&found), person, "asked for {}", id);
+            // Everybody agrees on who is the first of them too, and no other id may be it.
+            let person = behind(&partitions, id);
+            let (first, _) = &person.ids[0];
+            let behind_first = behind(&partitions, first);
+            prop_assert_eq!(first, &behind_first.ids[0].0, "asked for {}", id);
+            prop_assert!(!is_never_first(&behind_first.ids[0].1), "{} is the first", first);
         }
         Ok(())
     });

@@ -10,6 +10,8 @@ use crate::rule::{self, Rule, Wanted};
 
 /// The project's token in every measurement.
 pub const TOKEN: &str = "phc_load";
+/// What opens its private routes.
+pub const SECRET: &str = "phs_load";
 /// Event names of the measurement of many people.
 pub const PEOPLE_EVENTS: [&str; 5] = ["viewed", "added", "started", "bought", "returned"];
 
@@ -26,7 +28,8 @@ pub enum Set {
 
 /// Writes the files of one project.
 pub fn write(folder: &Path, set: Set) -> Outcome {
-    let mut files = vec![("project.yaml".to_owned(), format!("token: {TOKEN}\n"))];
+    let project = format!("token: {TOKEN}\nsecrets: [{SECRET}]\n");
+    let mut files = vec![("project.yaml".to_owned(), project)];
     for (key, rule) in rules(set) {
         files.extend(rule::files(key, &rule));
     }

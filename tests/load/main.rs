@@ -11,6 +11,7 @@ mod evaluate;
 mod event;
 mod fill;
 mod flags;
+mod members;
 #[path = "../oracle.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod oracle;
@@ -64,6 +65,8 @@ enum Command {
     Positions(positions::Arguments),
     /// Makes many people active, then reads the node's peak memory.
     People(people::Arguments),
+    /// Counts the members of a cohort, alone and beside ingestion.
+    Members(members::Arguments),
     /// Waits until a node is ready and right, and says how long that took.
     Ready(people::ReadyArguments),
 }
@@ -78,6 +81,7 @@ fn main() -> Outcome {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Positions(arguments) => positions::run(&arguments),
         Command::People(arguments) => people::run(&arguments),
+        Command::Members(arguments) => members::run(&arguments),
         Command::Ready(arguments) => people::ready(&arguments),
     }
 }

@@ -1,6 +1,7 @@
 //! Makes many people active and reads what that costs in memory, before a restart and after.
 
 use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -82,6 +83,29 @@ fn send(arguments: &Arguments, number: u64) -> Result<(), String> {
                 return Err(format!("a batch was not taken: {}", reply.text()));
             }
         }
+    }
+    Ok(())
+}
+
+/// Sends more and more events of random people until told to stop, and counts what is taken.
+pub fn send_until(
+    url: &str,
+    (number, people): (u64, u64),
+    stop: &AtomicBool,
+    sent: &AtomicU64,
+) -> Result<(), String> {
+    let mut connection = Connection::open(url).map_err(|error| error.to_string())?;
+    let mut dice = Dice::new(u64::MAX - number);
+    while !stop.load(Ordering::Relaxed) {
+        let event = *dice.pick(&PEOPLE_EVENTS);
+        let first = dice.below(people.saturating_sub(BATCH).max(1));
+        let body = batch(event, first..first + BATCH, &mut dice);
+        let reply = connection.post("/batch/", body.as_bytes());
+        let reply = reply.map_err(|error| error.to_string())?;
+        if reply.status != 200 {
+            return Err(format!("a batch was not taken: {}", reply.text()));
+        }
+        sent.fetch_add(BATCH, Ordering::Relaxed);
     }
     Ok(())
 }

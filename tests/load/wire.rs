@@ -53,6 +53,14 @@ impl Connection {
         self.exchange("GET", path, "", b"")
     }
 
+    /// With more headers: whole lines, each with its end.
+    ///
+    /// # Errors
+    /// The connection broke, or what came back is not understood.
+    pub fn get_with(&mut self, path: &str, more: &str) -> io::Result<Reply<'_>> {
+        self.exchange("GET", path, more, b"")
+    }
+
     /// # Errors
     /// The connection broke, or what came back is not understood.
     pub fn post(&mut self, path: &str, body: &[u8]) -> io::Result<Reply<'_>> {

@@ -1,8 +1,9 @@
 //! Stories of a walk over everybody: each person once, in one order, wherever their events are.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 use rustc_hash::FxHashMap;
 use schemas::ids::MatcherId;
@@ -13,6 +14,8 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::following::Following;
+use crate::simulation::disk::SimulatedDisk;
+use crate::store::{Durable, Keeping, Put, Walk};
 
 const MATCHER: MatcherId = MatcherId(3);
 const PROJECT: ProjectId = ProjectId(1);
@@ -22,13 +25,17 @@ const KEPT: Kept = Kept { keep: schemas::window::Keep::Newest, k: 100, horizon_m
 /// A node that follows two partitions.
 fn here(folder: &TempDir) -> Here {
     let store = Store::open(&folder.path().join("store"), 1 << 20, "test").expect("a store");
+    following(Arc::new(store))
+}
+
+fn following(store: Arc<Store>) -> Here {
     store.keep_matchers(FxHashMap::from_iter([(MATCHER, KEPT)]));
     for id in [0, 1] {
         store.partition(id, 0, i64::MIN).set_caught_up(true);
     }
     let (told, _) = watch::channel(store.position());
     let following = Arc::new(Following::new(told, START_MS));
-    Here::new(Arc::new(store), following, Arc::new(AtomicBool::new(true)), None)
+    Here::new(store, following, Arc::new(AtomicBool::new(true)), None)
 }
 
 fn folder() -> TempDir {
@@ -235,6 +242,69 @@ fn what_a_list_sees_stays_until_it_lapses() {
     sweep(90_000);
     assert_eq!(here.hold(START_MS, START_MS + 90_000), Err(Unheld::Lapsed));
     assert_eq!(here.store.memory().people, 0);
+}
+
+/// A disk beside which everybody becomes durable and leaves memory, just after a walk over it has
+/// begun.
+struct Hasty {
+    disk: SimulatedDisk,
+    store: Arc<OnceLock<Weak<Store>>>,
+}
+
+impl Durable for Hasty {
+    fn record(&self, partition: i32, hash: u64, key: &[u8]) -> Result<Option<Record>, StoreError> {
+        self.disk.record(partition, hash, key)
+    }
+
+    fn progress(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.disk.progress()
+    }
+
+    fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.disk.meta(name)
+    }
+
+    fn write_meta(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.disk.write_meta(name, value)
+    }
+
+    fn walk<'d>(
+        &'d self,
+        partition: i32,
+        after: &[u8],
+        before: Option<&[u8]>,
+    ) -> Result<Box<dyn Walk + 'd>, StoreError> {
+        let walk = self.disk.walk(partition, after, before);
+        let store = self.store.get().and_then(Weak::upgrade).expect("a store");
+        store.checkpoint(START_MS).expect("durable");
+        store.sweep(0, 0);
+        walk
+    }
+
+    fn checkpoint(
+        &self,
+        progress: &[u8],
+        fill: &mut dyn FnMut(&mut Put<'_>) -> Result<(), StoreError>,
+    ) -> Result<u64, StoreError> {
+        self.disk.checkpoint(progress, fill)
+    }
+}
+
+#[test]
+fn whoever_leaves_memory_just_then_is_met_on_disk() {
+    let known = Arc::new(OnceLock::new());
+    let hasty = Hasty { disk: SimulatedDisk::default(), store: Arc::clone(&known) };
+    let keep = Arc::new(Keeping::default());
+    let store = Store::on(Box::new(hasty), keep, Path::new("simulated"), "test");
+    let store = Arc::new(store.expect("a store"));
+    known.set(Arc::downgrade(&store)).expect("once");
+    let here = following(store);
+    // So many that the first walk, with which all of them leave, is over some.
+    for at in 0..3 {
+        (0..5_000).for_each(|number| add(&here, number % 2, &format!("person {number}"), at));
+        let events: Vec<usize> = by_id(&here).into_values().collect();
+        assert_eq!(events, [at as usize + 1; 5_000]);
+    }
 }
 
 /// People leave memory, come back and change while everybody is walked over, again and again.

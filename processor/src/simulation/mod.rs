@@ -3,7 +3,7 @@
 //! A failure names its seed: `SIMULATION_SEED=42 script/test simulation` repeats that run alone,
 //! `SIMULATION_SEEDS=100000` runs so many.
 
-mod disk;
+pub mod disk;
 mod log;
 mod node;
 mod truth;
