@@ -134,11 +134,16 @@ pub fn count(
         }
     };
     let counted = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..THREADS).map(|_| scope.spawn(work)).collect();
-        let mut counted: BTreeMap<u64, _> = work().into_iter().collect();
-        for other in others {
-            match other.join() {
-                Ok(more) => counted.extend(more),
+        // Threads of their own, because they don't come back from stepping aside.
+        let aside = || {
+            scan.step_aside();
+            work()
+        };
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(aside)).collect();
+        let mut counted: BTreeMap<u64, _> = BTreeMap::new();
+        for thread in threads {
+            match thread.join() {
+                Ok(parts) => counted.extend(parts),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }

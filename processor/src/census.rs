@@ -13,6 +13,11 @@ use schemas::window::Kept;
 use crate::lookup::Here;
 use crate::store::{Between, PersonKey, Store, StoreError, keys};
 
+/// How far counts stand back: where ingestion takes every processor, a thread that counts gets a
+/// third of what one that folds does.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 5;
+
 impl Scan for Here {
     fn position(&self) -> Position {
         self.store.position()
@@ -20,6 +25,15 @@ impl Scan for Here {
 
     fn hold(&self, now_ms: i64, asked_ms: i64) -> Result<(), Unheld> {
         self.store.hold(now_ms, asked_ms)
+    }
+
+    fn step_aside(&self) {
+        #[cfg(target_os = "linux")]
+        if let Err(error) =
+            rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS)
+        {
+            tracing::debug!(%error, "a count runs at the priority of everything else");
+        }
     }
 
     fn scan(

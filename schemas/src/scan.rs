@@ -86,6 +86,9 @@ pub trait Scan: Send + Sync + 'static {
     /// When it has waited too long, or there are too many.
     fn hold(&self, now_ms: i64, asked_ms: i64) -> Result<(), Unheld>;
 
+    /// Lets everything else go first from now on: called on a thread that does nothing but walk.
+    fn step_aside(&self) {}
+
     /// Calls `each` with everybody of the stretch, until it breaks. Returns the place where it
     /// did. Nobody is left out or comes twice who isn't linked with others meanwhile, whatever
     /// is folded; each person is as of a moment during the walk.

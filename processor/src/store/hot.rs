@@ -236,10 +236,10 @@ impl Hot {
         Some((person.record.clone(), person.state & WHOLE == 0))
     }
 
-    /// Copies everybody of a shard into `copies`, one behind the other.
+    /// Copies whoever of a shard isn't durable as they are into `copies`, one behind the other.
     pub fn copy(&self, shard: usize, copies: &mut Copies) {
         let shard = self.shards[shard].lock();
-        for person in &shard.people {
+        for person in shard.people.iter().filter(|p| p.state & (DIRTY | WRITING) != 0) {
             let whole = person.state & WHOLE == WHOLE;
             copies.add(&person.key, person.record.as_bytes(), whole);
         }

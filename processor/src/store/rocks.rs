@@ -19,6 +19,8 @@ use super::keys;
 /// What is written rarely and beside checkpoints: numbers of projects and matchers, lineage.
 const META: &str = "meta";
 const CHECKPOINTS: &str = "checkpoints";
+/// What a walk reads at once: a part of one of its shards.
+const READAHEAD_BYTES: usize = 128 << 10;
 
 /// RocksDB, which takes checkpoints in as files.
 pub struct Rocks {
@@ -93,6 +95,7 @@ impl Durable for Rocks {
         let until = before.map_or(keys::partition(partition + 1), |p| keys::at(partition, p));
         let mut within = ReadOptions::default();
         within.fill_cache(false);
+        within.set_readahead_size(READAHEAD_BYTES);
         within.set_iterate_lower_bound(from.as_slice());
         within.set_iterate_upper_bound(until);
         let mut walk = RocksWalk(self.db.raw_iterator_opt(within));

@@ -87,7 +87,8 @@ impl Store {
         }
     }
 
-    /// The hot tier is copied first: who leaves it meanwhile is durable by then.
+    /// The hot tier is copied first, as far as it isn't durable: what becomes so meanwhile is
+    /// durable by then.
     fn sources(&self, shard: usize, between: Between<'_>) -> Result<Vec<Source<'_>>, StoreError> {
         let end = (shard + 1 < SHARDS).then(|| Place::part(shard as u64 + 1, SHARDS as u64));
         let end = end.as_ref().map(|place| place.0.as_slice());
