@@ -3,6 +3,8 @@
 //! A record merges with any other of the same distinct id, in any order and any number of times.
 //! Its layout is in `sections.rs`.
 
+mod reading;
+
 use std::ops::Range;
 
 use crate::ids::MatcherId;
@@ -32,25 +34,6 @@ pub enum RecordError {
 pub struct Record(Vec<u8>);
 
 impl Record {
-    /// Reads stored bytes, checking their layout once.
-    ///
-    /// # Errors
-    /// Another version, or a torn layout.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
-        sections::check(bytes.to_vec()).map(Record)
-    }
-
-    /// Makes this the record of these stored bytes, in the same memory.
-    ///
-    /// # Errors
-    /// Another version, or a torn layout; nothing is kept then.
-    pub fn read(&mut self, bytes: &[u8]) -> Result<(), RecordError> {
-        self.0.clear();
-        self.0.extend_from_slice(bytes);
-        self.0 = sections::check(std::mem::take(&mut self.0))?;
-        Ok(())
-    }
-
     /// The record as it is stored.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
