@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::client::Answer;
+use crate::conformance::{complaints, schema_of};
 use crate::dice::Dice;
 use crate::event::{Event, now_ms};
 use crate::harness::{Server, Setup, eventually};
@@ -29,7 +30,9 @@ fn get(server: &Server, path: &str) -> Answer {
 
 fn told(answer: Answer) -> Value {
     assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.json()
+    let told = answer.json();
+    assert_eq!(complaints(&schema_of("members"), &told), [""; 0]);
+    told
 }
 
 fn count(server: &Server, cohort: &str) -> Value {

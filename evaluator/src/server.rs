@@ -93,7 +93,7 @@ fn route_of(path: &str) -> &'static str {
         "/flags" => "flags",
         "/health/live" | "/health/ready" => "health",
         "/metrics" => "metrics",
-        private if private.starts_with("/api/") => "api",
+        cohorts if cohorts.starts_with("/api/cohorts/") => "api",
         capture if capture::PATHS.contains(&capture) => "capture",
         _ => "none",
     }

@@ -4,6 +4,7 @@ mod bodies;
 mod captured;
 mod checks;
 mod decisions;
+mod everybody;
 mod explained;
 mod members;
 mod operators;

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -23,7 +22,7 @@ use schemas::event::Format;
 use schemas::lookup::{Coverage, Coverages, Facts, Lookup, Position, Sought, has_reached};
 use schemas::properties::{Kind, Register};
 use schemas::record::Record;
-use schemas::scan::{Met, Place, Scan, Stretch, Unheld};
+use schemas::scan::Unheld;
 use schemas::unknown::Unknown;
 use schemas::window::Entry;
 use schemas::window::FOREVER_MS;
@@ -82,11 +81,11 @@ pub struct Shop {
     kept: Arc<Kept>,
 }
 
-struct Kept {
+pub struct Kept {
     project: Arc<Project>,
     catalog: Arc<ArcSwap<Catalog>>,
     now_ms: Arc<AtomicI64>,
-    state: Mutex<State>,
+    pub state: Mutex<State>,
 }
 
 /// An answer, whole.
@@ -284,43 +283,6 @@ impl Lookup for Kept {
     }
 }
 
-impl Scan for Kept {
-    fn position(&self) -> Position {
-        self.state.lock().expect("a lock").position()
-    }
-
-    fn hold(&self, _: i64, _: i64) -> Result<(), Unheld> {
-        self.state.lock().expect("a lock").unheld.map_or(Ok(()), Err)
-    }
-
-    /// In the order of ids; nobody is linked here.
-    fn scan(
-        &self,
-        stretch: &Stretch<'_>,
-        each: &mut dyn FnMut(Met<'_>) -> ControlFlow<()>,
-    ) -> Result<Option<Place>, Unknown> {
-        let state = self.state.lock().expect("a lock");
-        let mut places: Vec<(Place, &String)> =
-            state.records.keys().map(|id| (Place(id.bytes().collect()), id)).collect();
-        places.sort();
-        let within = |place: &Place| {
-            place > stretch.after && stretch.before.is_none_or(|before| place < before)
-        };
-        for (place, distinct_id) in places.into_iter().filter(|(place, _)| within(place)) {
-            let facts = Facts {
-                record: state.records[distinct_id].clone(),
-                coverage: Arc::new(state.coverage.clone()),
-                unknown: state.unknown,
-                ..Facts::default()
-            };
-            if each(Met::Person { distinct_id, facts: &facts }).is_break() {
-                return Ok(Some(place));
-            }
-        }
-        Ok(None)
-    }
-}
-
 impl Append for Kept {
     async fn append(&self, records: Vec<Outgoing>) -> Result<Position, AppendError> {
         let mut state = self.state.lock().expect("a lock");
@@ -340,7 +302,7 @@ impl Append for Kept {
 }
 
 impl State {
-    fn position(&self) -> Position {
+    pub fn position(&self) -> Position {
         Position::from([(0, (self.appended.len() - self.unfolded.len()) as i64), (2, 7)])
     }
 }
