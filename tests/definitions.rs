@@ -96,6 +96,51 @@ fn a_wrong_example_is_told_with_its_reason() {
     assert!(said.contains(expected), "{said}");
 }
 
+/// Each way to ask of a property is one that the binary reads and the schema knows.
+#[test]
+fn every_test_of_a_property_is_accepted() {
+    let schema = crate::conformance::schema_of("cohort");
+    let tests = [
+        json!("red"),
+        json!(50),
+        json!("> 50"),
+        json!(["shoes", 7]),
+        json!({ "is": "> 50" }),
+        json!({ "is not": ["a", "b"] }),
+        json!({ "contains": ["a", "b"], "does not contain": "c" }),
+        json!({ "starts with": "a", "does not start with": "b" }),
+        json!({ "ends with": "a", "does not end with": "b" }),
+        json!({ "matches": "^a", "does not match": "b$" }),
+        json!({ "between": [1, 2] }),
+        json!({ "not between": [1, 2.5] }),
+        json!({ "before": "2026-01-31", "after": "4w ago" }),
+        json!({ "before": "2026-01-31 18:00:00.5", "after": "2026-01-31T18:00+01:00" }),
+        json!({ "at": "2026-01-31T18:00:00Z" }),
+        json!({ "version": "1.2.3" }),
+        json!({ "version": ">= 1.2" }),
+        json!({ "version": "!=v1" }),
+        json!({ "version": "~1.2.3" }),
+        json!({ "version": "^1.2.3-rc.1" }),
+        json!({ "version": "1.2.*" }),
+        json!({ "version": "*" }),
+        json!({ "set": false }),
+    ];
+    let mut files = BTreeMap::new();
+    for (at, test) in tests.iter().enumerate() {
+        for (kind, members) in [
+            ("person", json!({ "person": { "p": test } })),
+            ("event", json!({ "did": "a", "within": "5m", "where": { "p": test } })),
+        ] {
+            let cohort = json!({ "members": members });
+            assert_eq!(crate::conformance::complaints(&schema, &cohort), Vec::<String>::new());
+            files.insert(format!("cohorts/{kind}-{at}.yaml"), cohort.to_string());
+        }
+    }
+    let home = folder(&files);
+    let (content, said) = harness::check(home.path());
+    assert!(content, "{said}");
+}
+
 /// Editors are told of the same mistakes, as far as a schema can tell.
 #[test]
 fn the_schema_refuses_what_no_condition_says() {
@@ -116,6 +161,12 @@ fn the_schema_refuses_what_no_condition_says() {
         json!({ "sum": "p", "of": "a", "within": "5m" }),
         json!({ "distinct": "p", "of": "a", "within": "5m", "is": "> 3" }),
         json!({ "latest": "p", "of": "a", "within": "5m", "is": "x", "nth": 0 }),
+        json!({ "person": { "p": { "before": "soon" } } }),
+        json!({ "person": { "p": { "after": "-7d" } } }),
+        json!({ "person": { "p": { "at": "7d ago" } } }),
+        json!({ "person": { "p": { "version": 1.2 } } }),
+        json!({ "person": { "p": { "version": "new" } } }),
+        json!({ "person": { "p": { "not between": [1] } } }),
         json!({ "sequence": [{ "did": "a" }], "within": "5m" }),
         json!({ "sequence": [{ "did": "a", "after": "<= 1m" }, { "did": "b" }], "within": "5m" }),
     ];

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use schemas::catalog::Project;
 use schemas::cohort::{CohortIndex, Condition};
+use schemas::filter::Moment;
 use schemas::lookup::Facts;
 
 use crate::behaviour::Seen;
@@ -24,7 +25,8 @@ impl<'a> Asked<'a> {
     pub fn new(project: &'a Project, context: &'a Context, facts: &'a Facts, now_ms: i64) -> Self {
         let cohorts = RefCell::new(vec![None; project.cohorts.len()]);
         let seen = Seen { facts, zone: &project.time_zone, now_ms };
-        Asked { project, person: Person::new(context, facts), seen, cohorts }
+        let moment = Moment { now_ms, zone: &project.time_zone };
+        Asked { project, person: Person::new(context, facts, moment), seen, cohorts }
     }
 
     /// The person's properties.

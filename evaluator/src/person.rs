@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use rustc_hash::FxHashSet;
-use schemas::filter::Filter;
+use schemas::filter::{Filter, Moment};
 use schemas::lookup::Facts;
 use schemas::properties::resolve;
 use schemas::unknown::Unknown;
@@ -17,14 +17,15 @@ use crate::truth::{Truth, Why};
 pub struct Person<'a> {
     context: &'a Context,
     facts: &'a Facts,
+    moment: Moment<'a>,
     /// By key, as `resolve` has them; a value is parsed when a filter asks for it.
     stored: OnceCell<Vec<(Cow<'a, str>, Cow<'a, str>)>>,
 }
 
 impl<'a> Person<'a> {
-    /// The person whom the request is about.
-    pub fn new(context: &'a Context, facts: &'a Facts) -> Self {
-        Person { context, facts, stored: OnceCell::new() }
+    /// The person whom the request is about, asked in this moment.
+    pub fn new(context: &'a Context, facts: &'a Facts, moment: Moment<'a>) -> Self {
+        Person { context, facts, moment, stored: OnceCell::new() }
     }
 
     /// Whether the request alone tells what the filter asks for.
@@ -58,7 +59,7 @@ impl<'a> Person<'a> {
     /// can't, is open.
     pub fn passes(&self, filter: &Filter) -> Truth<'a> {
         match self.property(&filter.key) {
-            Ok(value) => filter.matches(value.as_deref()).into(),
+            Ok(value) => filter.matches(value.as_deref(), self.moment).into(),
             Err(unknown) => Truth::Open(Why::Unknown(unknown)),
         }
     }

@@ -92,7 +92,7 @@ fn facts(project: &Project, example: &Example) -> Facts {
 fn fold(project: &Project, happened: &Happened, number: u64, record: &mut Record) {
     let entry = Entry::new(happened.time_ms, number);
     let properties = json!(happened.properties).to_string();
-    hits(project, &happened.name, Some(&properties), |matcher, value| {
+    hits(project, &happened.name, happened.time_ms, Some(&properties), |matcher, value| {
         record.fold(matcher.id, matcher.kept, Hit { entry, value });
     });
     writes(&properties, entry, |register| {

@@ -152,7 +152,7 @@ impl Fold {
         self.hits.clear();
         let oldest_ms = record.timestamp_ms - self.reading.bounds.lateness_ms;
         let mut late = false;
-        hits(project, &event.name, properties.as_deref(), |matcher, value| {
+        hits(project, &event.name, time.time_ms, properties.as_deref(), |matcher, value| {
             if self.only.as_ref().is_some_and(|only| !only.contains(&matcher.id)) {
                 return;
             }

@@ -4,30 +4,35 @@ use std::borrow::Cow;
 use std::fmt;
 
 use schemas::catalog::{Matcher, Project};
+use schemas::filter::{Filter, Moment};
 use schemas::window::Value;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value as Json;
 
-/// Calls `hit` with every matcher of the project that accepts an event of this name and these
-/// properties, a JSON object, and with what it takes from it.
+/// Calls `hit` with every matcher of the project that accepts an event of this name, this time
+/// in epoch milliseconds and these properties, a JSON object, and with what it takes from it.
 pub fn hits<'p>(
     project: &'p Project,
     name: &str,
+    time_ms: i64,
     properties: Option<&str>,
     mut hit: impl FnMut(&'p Matcher, Value),
 ) {
     let named = project.gate.get(name).map_or(&[][..], Vec::as_slice);
     let asked = || named.iter().chain(&project.of_any_event).map(|at| &project.matchers[*at]);
     let mut picked: Option<Picked<'p>> = None;
+    // A date of so long ago counts back from the event: the same log gives the same state.
+    let moment = Moment { now_ms: time_ms, zone: &project.time_zone };
     for matcher in asked() {
         if matcher.filters.is_empty() && matcher.take.property().is_none() {
             hit(matcher, Value::NONE);
             continue;
         }
         let picked = picked.get_or_insert_with(|| pick(asked(), properties));
-        if matcher.filters.iter().all(|filter| filter.matches(picked.value(&filter.key))) {
+        let passes = |filter: &Filter| filter.matches(picked.value(&filter.key), moment);
+        if matcher.filters.iter().all(passes) {
             let property = matcher.take.property().and_then(|key| picked.value(key));
-            if let Some(value) = matcher.take.of(property) {
+            if let Some(value) = matcher.take.of(property, moment) {
                 hit(matcher, value);
             }
         }

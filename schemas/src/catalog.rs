@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cohort::Cohort;
 use crate::decimal::Decimal;
-use crate::filter::{Filter, PropertyMatching};
+use crate::filter::{Filter, Moment, PropertyMatching};
 use crate::flag::Flag;
 use crate::ids::{MatcherId, ProjectId};
 use crate::standing::Standing;
@@ -159,7 +159,7 @@ impl Take {
 
     /// What is taken where the property has this value; none if the event is no hit then. A
     /// null is no value; a number and the same number as text are one.
-    pub fn of(&self, value: Option<&serde_json::Value>) -> Option<Value> {
+    pub fn of(&self, value: Option<&serde_json::Value>, moment: Moment<'_>) -> Option<Value> {
         let value = value.filter(|value| !value.is_null());
         match self {
             Take::Nothing => Some(Value::NONE),
@@ -173,7 +173,8 @@ impl Take {
             }
             Take::Number(_) => Some(Value::number(Decimal::of(value?)?.units())),
             Take::Passes(filter) => {
-                Some(if filter.matches(Some(value?)) { Value::PASSED } else { Value::NONE })
+                let passes = filter.matches(Some(value?), moment);
+                Some(if passes { Value::PASSED } else { Value::NONE })
             }
         }
     }

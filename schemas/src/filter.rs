@@ -5,9 +5,13 @@ use serde_json::{Value, json};
 
 use crate::comparison::Comparison;
 use crate::fault::Fault;
+use date::Date;
 use value::{contains, equals_any, is_boolean_like, is_truthy, number, text};
+use version::Range;
 
+pub(crate) mod date;
 mod value;
+mod version;
 mod words;
 
 /// How many steps a regular expression may backtrack on one value, as at PostHog.
@@ -15,8 +19,6 @@ pub const REGEX_BACKTRACKS_MAX: usize = 10_000;
 
 /// The reason code of a flag whose filter can't be read, as at PostHog.
 const UNREADABLE: &str = "flag_data_parsing_error";
-/// The reason code of a flag whose filter is valid at PostHog and not known here.
-const NOT_SUPPORTED: &str = "not_supported";
 
 /// Which of PostHog's two rules `exact` follows for boolean-like values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +28,16 @@ pub enum PropertyMatching {
     V1,
     /// Text is compared: what new projects have.
     V2,
+}
+
+/// When and where a filter is asked: what relative dates count back from, and what times without
+/// a zone mean. For a person's property it is the request's moment, for an event's the event's.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// Epoch milliseconds.
+    pub now_ms: i64,
+    /// The project's time zone.
+    pub zone: &'a jiff::tz::TimeZone,
 }
 
 /// A test of one property.
@@ -56,6 +68,10 @@ enum Test {
     Compared(Comparison, f64),
     /// Both ends included.
     Between(f64, f64),
+    /// A date before, after or at this one.
+    Dated(Comparison, Date),
+    /// A version that lies there.
+    Version(Range),
     /// A filter without a value: no value passes.
     Never,
     /// A filter whose value makes no sense: no value passes it, nor its opposite.
@@ -84,13 +100,19 @@ impl Filter {
             "ends_with" => Test::EndsWith(text(value).to_ascii_lowercase()),
             "regex" => regex(&text(value)).map_or(Test::Senseless, Test::Matches),
             "gt" => compared(Comparison::Greater, value),
-            "gte" => compared(Comparison::AtLeast, value),
+            "gte" | "min" => compared(Comparison::AtLeast, value),
             "lt" => compared(Comparison::Less, value),
-            "lte" => compared(Comparison::AtMost, value),
+            "lte" | "max" => compared(Comparison::AtMost, value),
             "between" => between(value),
+            "is_date_before" => dated(Comparison::Less, value),
+            "is_date_after" => dated(Comparison::Greater, value),
+            "is_date_exact" => dated(Comparison::Equal, value),
             // Operators of cohorts and flags; on a property they can't be evaluated.
             "in" | "flag_evaluates_to" => Test::Senseless,
-            _ => return Err(unknown_operator(key, operator)),
+            other => match Range::of(other, &text(value)) {
+                Some(range) => Test::Version(range),
+                None => return Err(unknown_operator(key, operator)),
+            },
         };
         if value.is_null() && operator != "is_set" {
             return Ok(Filter::of(key, Test::Never));
@@ -117,21 +139,42 @@ impl Filter {
         }
     }
 
+    /// Passes dates that compare so with `date`.
+    pub(crate) fn dated(key: &str, comparison: Comparison, date: Date) -> Filter {
+        Filter::of(key, Test::Dated(comparison, date))
+    }
+
     /// Passes what this filter doesn't; what can't be evaluated passes neither.
     pub fn opposite(self) -> Filter {
         Filter { negated: !self.negated, ..self }
     }
 
     /// Whether the property, or its absence, passes. A null counts as set.
-    pub fn matches(&self, value: Option<&Value>) -> bool {
+    pub fn matches(&self, value: Option<&Value>, moment: Moment<'_>) -> bool {
         let held = match value {
             None => Some(false),
-            Some(value) => self.test.holds(value),
+            Some(value) => self.test.holds(value, moment),
         };
         held.is_some_and(|held| held != self.negated)
     }
 
-    /// Text that is equal for equal filters, and for no others.
+    /// Whether the filter is about dates, so that the project's time zone is part of it.
+    pub(crate) fn is_of_dates(&self) -> bool {
+        matches!(self.test, Test::Dated(..))
+    }
+
+    /// Whether it counts back from the moment in which it is asked.
+    pub(crate) fn is_relative(&self) -> bool {
+        matches!(&self.test, Test::Dated(_, date) if date.is_relative())
+    }
+
+    /// Whether its value makes no sense, so that nothing passes, nor its opposite.
+    pub(crate) fn is_senseless(&self) -> bool {
+        matches!(self.test, Test::Senseless | Test::Version(Range::Senseless))
+    }
+
+    /// Text that is equal for equal filters, and for no others; but for the project's time zone,
+    /// where they are about dates.
     pub fn canonical(&self) -> String {
         let test = match &self.test {
             Test::Set => json!(["set"]),
@@ -145,6 +188,10 @@ impl Filter {
                 json!(["compared", format!("{comparison:?}"), digits(&[*number])])
             }
             Test::Between(low, high) => json!(["between", digits(&[*low, *high])]),
+            Test::Dated(comparison, date) => {
+                json!(["dated", format!("{comparison:?}"), date.canonical()])
+            }
+            Test::Version(range) => json!(["version", range.canonical()]),
             Test::Never => json!(["never"]),
             Test::Senseless => json!(["senseless"]),
         };
@@ -158,7 +205,7 @@ impl Filter {
 
 impl Test {
     /// None where the test can't be evaluated: neither it nor its opposite holds.
-    fn holds(&self, value: &Value) -> Option<bool> {
+    fn holds(&self, value: &Value, moment: Moment<'_>) -> Option<bool> {
         match self {
             Test::Set => Some(true),
             Test::OneOf { texts, numbers } => {
@@ -184,13 +231,19 @@ impl Test {
             }
             Test::Matches(regex) => regex.is_match(text(value).as_ref()).ok(),
             Test::Compared(comparison, right) => {
-                number(value).map(|left| compares(*comparison, left, *right))
+                number(value).map(|left| comparison.holds(left, *right))
             }
             Test::Between(low, high) => match number(value) {
                 Some(number) if number.is_nan() => None,
                 Some(number) => Some((*low..=*high).contains(&number)),
                 None => Some(false),
             },
+            Test::Dated(comparison, asked) => {
+                let told = Date::of(value).and_then(|date| date.instant_ns(moment));
+                let both = told.zip(asked.instant_ns(moment));
+                Some(both.is_some_and(|(told, asked)| comparison.holds(told, asked)))
+            }
+            Test::Version(range) => range.holds(&text(value)),
             Test::Never => Some(false),
             Test::Senseless => None,
         }
@@ -216,12 +269,7 @@ fn split_negation(operator: &str) -> (&str, bool) {
 }
 
 fn unknown_operator(key: &str, operator: &str) -> Fault {
-    let later = operator.starts_with("semver_") || operator.starts_with("is_date_");
-    let (code, what) = match later {
-        true => (NOT_SUPPORTED, "isn't supported yet"),
-        false => (UNREADABLE, "is unknown"),
-    };
-    Fault { code, message: format!("the operator `{operator}` on `{key}` {what}") }
+    Fault { code: UNREADABLE, message: format!("the operator `{operator}` on `{key}` is unknown") }
 }
 
 fn exact(value: &Value, matching: PropertyMatching) -> Test {
@@ -266,15 +314,10 @@ fn between(value: &Value) -> Test {
     }
 }
 
-fn compares(comparison: Comparison, left: f64, right: f64) -> bool {
-    match comparison {
-        Comparison::Equal => left == right,
-        Comparison::NotEqual => left != right,
-        Comparison::Greater => left > right,
-        Comparison::AtLeast => left >= right,
-        Comparison::Less => left < right,
-        Comparison::AtMost => left <= right,
-    }
+/// A date that can't be read is none, and no other compares with it.
+fn dated(comparison: Comparison, value: &Value) -> Test {
+    let date = value.as_str().and_then(Date::parse);
+    date.map_or(Test::Never, |date| Test::Dated(comparison, date))
 }
 
 fn sorted(texts: impl Iterator<Item = String>) -> Vec<String> {

@@ -46,6 +46,22 @@ pub fn parse_length_ms(text: &str) -> Result<i64, LengthError> {
     window_ms(digits, unit_ms).ok_or(LengthError::OutOfRange)
 }
 
+/// The milliseconds of a length of time that may be longer than any window, or shorter.
+pub(crate) fn length_ms(text: &str) -> Option<i64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => SECOND_MS,
+        "m" => MINUTE_MS,
+        "h" => HOUR_MS,
+        "d" => DAY_MS,
+        "w" => 7 * DAY_MS,
+        _ => return None,
+    };
+    number.parse::<i64>().ok()?.checked_mul(unit_ms)
+}
+
 /// A length of time in the largest unit up to days that says it exactly.
 pub fn length(length_ms: i64) -> String {
     let units = [(DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "m"), (SECOND_MS, "s")];
@@ -91,7 +107,8 @@ pub fn parse_timestamp_ms(text: &str) -> Option<i64> {
     Some(days * DAY_MS + time_ms - offset_ms)
 }
 
-fn split_unit(text: &str) -> Option<(&str, char)> {
+/// A whole number as it is written, and the one character after it.
+pub(crate) fn split_unit(text: &str) -> Option<(&str, char)> {
     let unit = text.chars().next_back()?;
     let digits = &text[..text.len() - unit.len_utf8()];
     let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());

@@ -222,3 +222,20 @@ fn every_method_has_its_answer() {
         }
     }
 }
+
+/// "Seven days ago" is asked anew by every request.
+#[test]
+fn a_trial_ends_by_the_clock_of_the_request() {
+    let trial = "rules:\n  - when: { person: { signed_up: { after: 7d ago } } }\n";
+    let shop = Shop::with(&[("shop/flags/trial.yaml", trial)]);
+    let asked = json!({
+        "token": TOKEN, "distinct_id": "ann",
+        "person_properties": { "signed_up": NOON_MS / 1_000 },
+    });
+    let is_on = || shop.post("/flags/?v=2", &asked).json()["flags"]["trial"]["enabled"].clone();
+    assert_eq!(is_on(), true);
+    shop.at(7 * 24 * 60 * MINUTE_MS - 1);
+    assert_eq!(is_on(), true);
+    shop.at(7 * 24 * 60 * MINUTE_MS);
+    assert_eq!(is_on(), false);
+}

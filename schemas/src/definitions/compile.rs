@@ -43,7 +43,7 @@ pub(super) fn project(
     let id = registry.project(&draft.name);
     let (matchers, numbers) = matchers(&draft, id, registry);
     let places = order.iter().enumerate().map(|(at, key)| (key.clone(), at)).collect();
-    let resolver = Resolver { project: id, numbers, places };
+    let resolver = Resolver { project: id, zone: draft.time_zone.clone(), numbers, places };
     let files = files(&draft);
     let project = assemble(draft, id, matchers, &order, &resolver);
     let odd = faults(&project, &files);
@@ -61,8 +61,8 @@ fn matchers(
         condition.walk(&mut |inner| {
             let Draft::Behaviour(behaviour) = inner else { return };
             for matcher in behaviour.matchers() {
-                let (_, kept) =
-                    needed.entry(matcher.canonical(id)).or_insert((matcher, matcher.needs));
+                let canonical = matcher.canonical(id, &draft.time_zone);
+                let (_, kept) = needed.entry(canonical).or_insert((matcher, matcher.needs));
                 kept.k = kept.k.max(matcher.needs.k);
                 kept.horizon_ms = kept.horizon_ms.max(matcher.needs.horizon_ms);
             }
@@ -110,6 +110,8 @@ fn person_keys(draft: &ProjectDraft) -> FxHashSet<String> {
 /// Turns drafts of conditions into conditions.
 pub(super) struct Resolver {
     pub project: ProjectId,
+    /// The time zone, which dates depend on.
+    pub zone: jiff::tz::TimeZone,
     /// Of every matcher that the drafts name, by canonical text.
     pub numbers: BTreeMap<String, Watched>,
     pub places: BTreeMap<String, CohortIndex>,
@@ -123,7 +125,8 @@ impl Resolver {
             Draft::Not(inner) => Condition::Not(Box::new(self.condition(inner))),
             // Every draft's matcher was numbered before.
             Draft::Behaviour(behaviour) => Condition::Behaviour(
-                behaviour.map(&mut |matcher| self.numbers[&matcher.canonical(self.project)]),
+                behaviour
+                    .map(&mut |matcher| self.numbers[&matcher.canonical(self.project, &self.zone)]),
             ),
             Draft::Listed(ids) => Condition::Listed(ids.clone()),
             Draft::Person(filter) => Condition::Person(filter.clone()),

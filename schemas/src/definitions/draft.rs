@@ -159,7 +159,8 @@ impl Draft {
 
 impl MatcherDraft {
     /// Text that is the same for everything that can share a matcher, and for nothing else.
-    pub fn canonical(&self, project: ProjectId) -> String {
+    /// `zone` is the project's time zone, which dates depend on.
+    pub fn canonical(&self, project: ProjectId, zone: &jiff::tz::TimeZone) -> String {
         let mut filters: Vec<String> = self.filters.iter().map(Filter::canonical).collect();
         filters.sort();
         filters.dedup();
@@ -174,6 +175,13 @@ impl MatcherDraft {
             Take::Value(key) => parts.push(json!(["value", key])),
             Take::Number(key) => parts.push(json!(["number", key])),
             Take::Passes(filter) => parts.push(json!(["passes", filter.canonical()])),
+        }
+        let passes = match &self.take {
+            Take::Passes(filter) => Some(filter),
+            _ => None,
+        };
+        if self.filters.iter().chain(passes).any(Filter::is_of_dates) {
+            parts.push(json!(["zone", zone.iana_name()]));
         }
         Value::Array(parts).to_string()
     }

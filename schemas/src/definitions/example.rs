@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::node::{Fields, Key, Node};
 use super::problem::Problems;
 use crate::example::{Example, Happened};
-use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_2000_MS, parse_timestamp_ms};
+use crate::time::{YEAR_2000_MS, length_ms, parse_timestamp_ms};
 
 /// When an example is asked that doesn't say: 2026-01-07T12:00:00Z, a Wednesday.
 const AT_MS: i64 = 1_767_787_200_000;
@@ -122,20 +122,4 @@ impl When {
             None => parse_timestamp_ms(key).map(When::At),
         }
     }
-}
-
-/// A length of time that may be longer than any window, or shorter.
-fn length_ms(text: &str) -> Option<i64> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let unit_ms = match unit {
-        "ms" => 1,
-        "s" => SECOND_MS,
-        "m" => MINUTE_MS,
-        "h" => HOUR_MS,
-        "d" => DAY_MS,
-        "w" => 7 * DAY_MS,
-        _ => return None,
-    };
-    number.parse::<i64>().ok()?.checked_mul(unit_ms)
 }

@@ -228,7 +228,17 @@ fn event_filters(leaf: &Value, matching: PropertyMatching) -> Result<Vec<Filter>
         Some(_) => return Err(unreadable("`event_filters` isn't a list")),
     };
     let one = |filter: &Value| match filter.get("type").and_then(Value::as_str) {
-        None | Some("event") => property_filter(filter, matching).map_err(as_cohort_fault),
+        None | Some("event") => {
+            let filter = property_filter(filter, matching).map_err(as_cohort_fault)?;
+            match filter.is_relative() {
+                true => Err(unsupported(format!(
+                    "an event's `{}` and a relative date aren't compared: PostHog counts back \
+                     from each query, and here an event is counted once, when it comes",
+                    filter.key
+                ))),
+                false => Ok(filter),
+            }
+        }
         Some(other) => Err(unsupported(format!(
             "event filters of type `{other}` aren't supported: only an event's own properties \
              are known where it is counted"

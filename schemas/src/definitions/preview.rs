@@ -51,7 +51,7 @@ pub fn preview(project: &Project, text: &str) -> Result<Preview, Vec<Problem>> {
     };
     let mut kept = Kept { project, numbers: numbers(project), missing: Vec::new() };
     kept.retain(&mut cohort.members);
-    let resolver = Resolver { project: project.id, numbers: kept.numbers, places };
+    let resolver = Resolver { project: project.id, zone: project.time_zone.clone(), numbers: kept.numbers, places };
     let mut not_kept = kept.missing;
     not_kept.dedup();
     Ok(Preview { members: resolver.condition(&cohort.members), not_kept })
@@ -66,7 +66,7 @@ fn numbers(project: &Project) -> BTreeMap<String, Watched> {
             take: matcher.take.clone(),
             needs: matcher.kept,
         };
-        (draft.canonical(project.id), Watched { matcher: matcher.id, kept: matcher.kept })
+        (draft.canonical(project.id, &project.time_zone), Watched { matcher: matcher.id, kept: matcher.kept })
     });
     let mut numbers: BTreeMap<String, Watched> = BTreeMap::new();
     for (canonical, watched) in numbered {

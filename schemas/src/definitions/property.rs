@@ -3,16 +3,19 @@
 //! A plain text, `true` or `false` asks for equality, whatever the letters' case. A number, and a
 //! text that begins with `>`, `>=`, `<`, `<=`, `=` or `!=`, compares; `"= red"` and `"!= red"`
 //! take a text too. A list asks for one of its members. A map names its tests, and all must hold.
-//! A missing property passes only tests that say no: `!=`, `is not`, `does not …`, `set: false`.
+//! A missing property passes only tests that say no: `!=`, `is not`, `does not …`, `not between`,
+//! `set: false`.
 
 use super::condition::split_comparison;
 use super::node::{Key, Node, Yaml};
 use super::problem::{Place, Problems, suggestion};
 use crate::comparison::Comparison;
+use crate::filter::date::Date;
 use crate::filter::{self, Filter, PropertyMatching};
+use crate::time::length_ms;
 
 /// The tests that a map may name.
-const TESTS: [&str; 12] = [
+const TESTS: [&str; 17] = [
     "is",
     "is not",
     "contains",
@@ -24,6 +27,11 @@ const TESTS: [&str; 12] = [
     "matches",
     "does not match",
     "between",
+    "not between",
+    "before",
+    "after",
+    "at",
+    "version",
     "set",
 ];
 
@@ -127,6 +135,10 @@ fn named(key: &str, test: &(Key, Node), problems: &mut Problems<'_>) -> Option<F
     let operator = match name.text.as_str() {
         "is" => return equal(key, asked, problems),
         "is not" => return equal(key, asked, problems).map(Filter::opposite),
+        "before" => return dated(key, Comparison::Less, test, problems),
+        "after" => return dated(key, Comparison::Greater, test, problems),
+        "at" => return dated(key, Comparison::Equal, test, problems),
+        "version" => return version(key, asked, problems),
         "set" => match asked.truth("`set`", problems)? {
             true => "is_set",
             false => "is_not_set",
@@ -140,6 +152,7 @@ fn named(key: &str, test: &(Key, Node), problems: &mut Problems<'_>) -> Option<F
         "matches" => "regex",
         "does not match" => "not_regex",
         "between" => "between",
+        "not between" => "not_between",
         wrong => {
             let message = format!("`{wrong}` isn't a test of a property");
             problems.add(name.place, message, suggestion(wrong, TESTS));
@@ -151,6 +164,53 @@ fn named(key: &str, test: &(Key, Node), problems: &mut Problems<'_>) -> Option<F
     filter.map_err(|fault| problems.add(name.place, fault.message, "use another test")).ok()
 }
 
+/// Before, after or at a date; `7d ago` is a date too, but never the very one.
+fn dated(
+    key: &str,
+    comparison: Comparison,
+    (name, asked): &(Key, Node),
+    problems: &mut Problems<'_>,
+) -> Option<Filter> {
+    let text = asked.text(&format!("`{}`", name.text), problems)?;
+    let ago = text.strip_suffix(" ago").filter(|_| comparison != Comparison::Equal);
+    let date = match ago {
+        Some(length) => length_ms(length).map(Date::Ago),
+        None => Date::absolute(text),
+    };
+    if date.is_none() {
+        let more = if comparison == Comparison::Equal { "" } else { ", or `7d ago`" };
+        let fix = format!("write `2026-01-31`, `2026-01-31 18:00` or `2026-01-31T18:00:00Z`{more}");
+        problems.add(asked.place, format!("`{}: {text}` isn't a date", name.text), fix);
+    }
+    date.map(|date| Filter::dated(key, comparison, date))
+}
+
+/// A version, or those that a comparison, a tilde, a caret or a star takes.
+fn version(key: &str, asked: &Node, problems: &mut Problems<'_>) -> Option<Filter> {
+    let text = asked.text("`version`", problems)?;
+    let (operator, right) = match split_comparison(text) {
+        Some((Comparison::Equal, right)) => ("semver_eq", right),
+        Some((Comparison::NotEqual, right)) => ("semver_neq", right),
+        Some((Comparison::Greater, right)) => ("semver_gt", right),
+        Some((Comparison::AtLeast, right)) => ("semver_gte", right),
+        Some((Comparison::Less, right)) => ("semver_lt", right),
+        Some((Comparison::AtMost, right)) => ("semver_lte", right),
+        None => match text.split_at_checked(1) {
+            Some(("~", right)) => ("semver_tilde", right),
+            Some(("^", right)) => ("semver_caret", right),
+            _ if text.contains('*') => ("semver_wildcard", text),
+            _ => ("semver_eq", text),
+        },
+    };
+    let filter = Filter::compile(key, operator, &right.into(), PropertyMatching::V2).ok();
+    let filter = filter.filter(|filter| !filter.is_senseless());
+    if filter.is_none() {
+        let fix = "write it like `1.2.3`, `\">= 1.2\"`, `\"~1.2.3\"`, `\"^1.2\"` or `1.2.*`";
+        problems.add(asked.place, format!("`version: {text}` isn't a version"), fix);
+    }
+    filter
+}
+
 fn check_operand(
     operator: &str,
     name: &Key,
@@ -159,7 +219,9 @@ fn check_operand(
 ) -> Option<()> {
     let (good, wanted) = match operator {
         "is_set" | "is_not_set" => (true, ""),
-        "between" => (is_range(asked), "two numbers, the smaller first, such as `[10, 20]`"),
+        "between" | "not_between" => {
+            (is_range(asked), "two numbers, the smaller first, such as `[10, 20]`")
+        }
         "icontains_multi" | "not_icontains_multi" => {
             (is_text(asked) || is_texts(asked), "a text or a list of texts")
         }

@@ -17,6 +17,7 @@ use crate::catalog::{Project, Registry};
 use crate::cohort::Condition;
 use crate::comparison::Comparison;
 use crate::decimal::ONE;
+use crate::filter::Moment;
 use crate::ids::MatcherId;
 use crate::time::{DAY_MS, MINUTE_MS};
 
@@ -140,6 +141,33 @@ fn numbers_stay_and_bad_definitions_take_none() {
     assert_eq!((matcher.kept.k, matcher.kept.horizon_ms), (3, 5 * MINUTE_MS));
 }
 
+/// What a date is depends on the zone, so another one asks anew; nothing else does.
+#[test]
+fn another_time_zone_asks_anew_for_dates() {
+    let mut registry = Registry::default();
+    let mut numbers = |zone: &str| {
+        let project = source("shop/project.yaml", &format!("{PROJECT}time_zone: {zone}\n"));
+        let dated = source(
+            "shop/cohorts/a.yaml",
+            "members: { did: buy, within: 1m, where: { due: { after: 2026-01-01 } } }",
+        );
+        let latest = source(
+            "shop/cohorts/b.yaml",
+            "members: { latest: due, of: buy, within: 1m, is: { before: 7d ago } }",
+        );
+        let plain = source("shop/cohorts/c.yaml", "members: { did: buy, within: 1m }");
+        let compiled = compile_all(&[project, dated, latest, plain], &mut registry);
+        let compiled = compiled.expect("good definitions");
+        let mut ids: Vec<u32> = the_project(&compiled).matchers.iter().map(|m| m.id.0).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(numbers("UTC"), [0, 1, 2]);
+    let berlin = numbers("Europe/Berlin");
+    assert_eq!(berlin.iter().filter(|id| **id > 2).count(), 2, "{berlin:?}");
+    assert_eq!(numbers("Europe/Berlin"), berlin);
+}
+
 #[test]
 fn cohorts_come_after_those_they_name() {
     let compiled = shop(&[
@@ -152,6 +180,9 @@ fn cohorts_come_after_those_they_name() {
     assert_eq!(keys, ["c", "b", "a"]);
 }
 
+/// In what follows it is noon of 7 January 2026, UTC.
+const NOW: Moment<'static> = Moment { now_ms: 1_767_787_200_000, zone: &jiff::tz::TimeZone::UTC };
+
 /// Each row: what YAML asks of the property `p`, values that pass, values that don't.
 fn check_property(asked: &str, passing: Value, failing: Value) {
     let text = format!("members: {{ person: {{ p: {asked} }} }}");
@@ -161,7 +192,7 @@ fn check_property(asked: &str, passing: Value, failing: Value) {
         for value in values.as_array().expect("a list") {
             let given = Some(value).filter(|value| **value != json!("<missing>"));
             let passes = filters.iter().all(|filter| match filter {
-                Condition::Person(filter) => filter.matches(given),
+                Condition::Person(filter) => filter.matches(given, NOW),
                 _ => panic!(),
             });
             assert_eq!(passes, expected, "{asked} {given:?}");
@@ -196,6 +227,43 @@ fn properties_are_asked_in_plain_words() {
     check_property("{ matches: '^a.c$' }", json!(["abc"]), json!([gone, "ABC"]));
     check_property("{ does not match: b }", json!([gone, "ac"]), json!(["abc"]));
     check_property("{ between: [1, 2.5] }", json!([1, 2.5, "2"]), json!([gone, 3, "x"]));
+    check_property("{ not between: [1, 2] }", json!([gone, 3, "x"]), json!([1, "2"]));
+    check_property(
+        "{ before: 2026-01-07 }",
+        json!(["2026-01-06T23:59:59Z", 0]),
+        json!([gone, "2026-01-07", "soon"]),
+    );
+    check_property(
+        "{ after: 2026-01-07 10:00 }",
+        json!(["2026-01-07 10:01"]),
+        json!([gone, "2026-01-07"]),
+    );
+    check_property(
+        "{ at: '2026-01-07T10:00:00Z' }",
+        json!(["2026-01-07T11:00:00+01:00"]),
+        json!([gone, "2026-01-07"]),
+    );
+    check_property(
+        "{ after: 7d ago }",
+        json!(["2025-12-31T12:00:00.001Z", "1h"]),
+        json!([gone, "2025-12-31T12:00:00Z"]),
+    );
+    check_property(
+        "{ before: 5m ago }",
+        json!(["2026-01-07T11:54:59Z"]),
+        json!(["2026-01-07T11:55:00Z"]),
+    );
+    check_property("{ version: 1.2.3 }", json!(["1.2.3", "v1.2.3"]), json!([gone, "1.2.4"]));
+    check_property(
+        "{ version: '>= 2.10' }",
+        json!(["2.10.0", "2.11", "3"]),
+        json!([gone, "2.9.9", "x"]),
+    );
+    check_property("{ version: '< 2' }", json!(["1.9"]), json!(["2.0.0"]));
+    check_property("{ version: '!= 2' }", json!(["1.9"]), json!([gone, "2.0", "x"]));
+    check_property("{ version: ~1.2.3 }", json!(["1.2.9"]), json!(["1.3.0"]));
+    check_property("{ version: ^1.2.3 }", json!(["1.9.0"]), json!(["2.0.0"]));
+    check_property("{ version: 1.2.* }", json!(["1.2.9"]), json!(["1.3.0"]));
     check_property("{ set: true }", json!([null, ""]), json!([gone]));
     check_property("{ set: false }", json!([gone]), json!([null, ""]));
 }

@@ -2,7 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::filter::{Filter, PropertyMatching};
+use crate::filter::{Filter, Moment, PropertyMatching};
+
+mod dates;
+mod versions;
+
+/// In what follows it is 2026-03-31T10:00:00.5Z, and the project lives by UTC.
+const NOW: Moment<'static> = Moment { now_ms: 1_774_951_200_500, zone: &jiff::tz::TimeZone::UTC };
 
 fn filter(operator: &str, value: Value, matching: PropertyMatching) -> Filter {
     Filter::compile("plan", operator, &value, matching).expect("a known operator")
@@ -15,7 +21,7 @@ fn check(operator: &str, value: Value, passing: Value, failing: Value) {
     for (properties, expected) in [(passing, true), (failing, false)] {
         for property in properties.as_array().expect("a list of values") {
             let given = Some(property).filter(|property| **property != json!("<missing>"));
-            assert_eq!(filter.matches(given), expected, "{operator} {given:?}");
+            assert_eq!(filter.matches(given, NOW), expected, "{operator} {given:?}");
         }
     }
 }
@@ -51,6 +57,8 @@ fn operators_pass_what_posthog_passes() {
     check("lt", json!(5), json!([-1, "4"]), json!([gone, 5, null, "x"]));
     check("lte", json!(5), json!([5]), json!([gone, 6]));
     check("gt", json!("many"), json!([]), json!([gone, 5, "many"]));
+    check("min", json!(5), json!([5, "6"]), json!([gone, 4.9]));
+    check("max", json!(5), json!([5, "4"]), json!([gone, 5.1]));
     check("between", json!([1, 2]), json!([1, "2"]), json!([gone, 3, "x", null, "NaN"]));
     check("not_between", json!([1, 2]), json!([gone, 3, "x"]), json!([1, "NaN"]));
     check("between", json!([2, 1]), json!([]), json!([gone, 1, 2]));
@@ -88,8 +96,8 @@ fn exact_follows_the_version_of_the_project() {
     for (value, property, v1, v2) in rows {
         for (matching, expected) in [(PropertyMatching::V1, v1), (PropertyMatching::V2, v2)] {
             let filter = filter("exact", value.clone(), matching);
-            assert_eq!(filter.matches(Some(&property)), expected, "{value} {property}");
-            assert_eq!(filter.opposite().matches(Some(&property)), !expected);
+            assert_eq!(filter.matches(Some(&property), NOW), expected, "{value} {property}");
+            assert_eq!(filter.opposite().matches(Some(&property), NOW), !expected);
         }
     }
 }
@@ -97,12 +105,12 @@ fn exact_follows_the_version_of_the_project() {
 #[test]
 fn what_cannot_be_evaluated_passes_neither_way() {
     let cheap = filter("lt", json!(5), PropertyMatching::V2);
-    assert!(!cheap.matches(Some(&json!("five"))));
-    assert!(!cheap.clone().opposite().matches(Some(&json!("five"))));
-    assert!(cheap.opposite().matches(None));
+    assert!(!cheap.matches(Some(&json!("five")), NOW));
+    assert!(!cheap.clone().opposite().matches(Some(&json!("five")), NOW));
+    assert!(cheap.opposite().matches(None, NOW));
     let slow = filter("regex", json!("(a|a)*(?!b)c"), PropertyMatching::V2);
     let long = json!("a".repeat(64));
-    assert!(!slow.matches(Some(&long)) && !slow.opposite().matches(Some(&long)));
+    assert!(!slow.matches(Some(&long), NOW) && !slow.opposite().matches(Some(&long), NOW));
 }
 
 #[test]
@@ -113,7 +121,8 @@ fn an_unknown_operator_is_a_fault() {
     assert_eq!(fault("resembles").code, "flag_data_parsing_error");
     assert_eq!(fault("resembles").message, "the operator `resembles` on `plan` is unknown");
     assert_eq!(fault("not_gt").code, "flag_data_parsing_error");
-    assert_eq!(fault("semver_gt").code, "not_supported");
+    assert_eq!(fault("semver_about").code, "flag_data_parsing_error");
+    assert_eq!(fault("not_is_date_exact").code, "flag_data_parsing_error");
 }
 
 #[test]
@@ -126,6 +135,12 @@ fn canonical_text_is_equal_for_equal_filters_only() {
         (canonical("gt", json!(5), v1), canonical("gt", json!("5.0"), v2)),
         (canonical("gt", json!(0.0), v1), canonical("gt", json!(-0.0), v1)),
         (canonical("icontains", json!("A"), v1), canonical("icontains", json!("a"), v1)),
+        (canonical("min", json!(5), v1), canonical("gte", json!(5), v1)),
+        (canonical("semver_eq", json!("v1.02"), v1), canonical("semver_eq", json!("1.2.0"), v1)),
+        (
+            canonical("is_date_after", json!("2026-01-01T01:00+01"), v1),
+            canonical("is_date_after", json!("2026-01-01T00:00:00.0Z"), v1),
+        ),
     ];
     for (left, right) in same {
         assert_eq!(left, right);
@@ -143,8 +158,19 @@ fn canonical_text_is_equal_for_equal_filters_only() {
         canonical("gte", json!("inf"), v1),
         canonical("icontains_multi", json!(["a", "b"]), v1),
         canonical("icontains_multi", json!(["a,b"]), v1),
+        canonical("is_date_after", json!("2026-01-01"), v1),
+        canonical("is_date_after", json!("2026-01-01T00:00:00Z"), v1),
+        canonical("is_date_before", json!("2026-01-01"), v1),
+        canonical("is_date_before", json!("-1m"), v1),
+        canonical("is_date_before", json!("-1y"), v1),
+        canonical("semver_gt", json!("1.2"), v1),
+        canonical("semver_gte", json!("1.2"), v1),
+        canonical("semver_tilde", json!("1.2"), v1),
+        canonical("semver_caret", json!("1.2"), v1),
+        canonical("semver_wildcard", json!("1.2.*"), v1),
+        canonical("semver_wildcard", json!("<"), v1),
     ];
     different.sort();
     different.dedup();
-    assert_eq!(different.len(), 12);
+    assert_eq!(different.len(), 23);
 }

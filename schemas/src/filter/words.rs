@@ -1,6 +1,12 @@
 //! A filter in words.
 
+use jiff::Timestamp;
+
+use super::date::Date;
+use super::version::Range;
 use super::{Filter, Test};
+use crate::comparison::Comparison;
+use crate::time::length;
 
 impl Filter {
     /// What the filter asks, such as "`price` > 50"; texts are told as they are compared.
@@ -24,7 +30,21 @@ impl Filter {
                 format!("`{}` {} {number}", self.key, comparison.sign())
             }
             Test::Between(low, high) => format!("`{}` is between {low} and {high}", self.key),
-            Test::Never | Test::Senseless => {
+            Test::Dated(comparison, date) => {
+                let when = match comparison {
+                    Comparison::Less => "before",
+                    Comparison::Greater => "after",
+                    _ => "at",
+                };
+                format!("`{}` is {when} {}", self.key, date.words())
+            }
+            Test::Version(Range::Compared(comparison, version)) => {
+                format!("`{}` is a version {} {version}", self.key, comparison.sign())
+            }
+            Test::Version(Range::Within(range)) => {
+                format!("`{}` is a version of {range}", self.key)
+            }
+            Test::Never | Test::Senseless | Test::Version(Range::Senseless) => {
                 return format!("`{}` is asked what no value passes", self.key);
             }
         };
@@ -33,6 +53,30 @@ impl Filter {
 
     fn either(&self, negated: &'static str, plain: &'static str) -> &'static str {
         if self.negated { negated } else { plain }
+    }
+}
+
+impl Date {
+    /// As people write it.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Date::At(instant_ns) => match Timestamp::from_nanosecond(*instant_ns) {
+                Ok(instant) => instant.to_string(),
+                Err(_) => format!("{instant_ns} ns after 1970"),
+            },
+            Date::Wall(wall) => wall.to_string(),
+            Date::Back(number, unit) => {
+                let unit = match unit {
+                    'h' => "hours",
+                    'd' => "days",
+                    'w' => "weeks",
+                    'm' => "months",
+                    _ => "years",
+                };
+                format!("{number} {unit} ago")
+            }
+            Date::Ago(ago_ms) => format!("{} ago", length(*ago_ms)),
+        }
     }
 }
 

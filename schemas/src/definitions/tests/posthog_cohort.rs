@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::posthog::body;
-use super::{Counted, counted, the_project};
+use super::{Counted, NOW, counted, the_project};
 use crate::cohort::Condition;
 use crate::comparison::Comparison;
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
@@ -90,8 +90,8 @@ fn event_filters_feed_the_matcher() {
     let compiled = body(json!({"flags": [], "cohorts": {"1": {"id": 1, "filters": cohort}}}));
     let matcher = &the_project(&compiled).matchers[0];
     assert_eq!((matcher.event.as_str(), matcher.kept.k), ("buy", 3));
-    assert!(matcher.filters[0].matches(Some(&json!(51))));
-    assert!(!matcher.filters[0].matches(None));
+    assert!(matcher.filters[0].matches(Some(&json!(51)), NOW));
+    assert!(!matcher.filters[0].matches(None, NOW));
 }
 
 #[test]
@@ -165,8 +165,9 @@ fn a_negated_filter_that_cannot_be_evaluated_matches_nobody() {
     let leaf =
         json!({"key": "age", "type": "person", "operator": "gt", "value": 5, "negation": true});
     let Condition::Person(filter) = cohort_of(leaf) else { panic!() };
-    assert!(filter.matches(Some(&json!(4))) && filter.matches(None));
-    assert!(!filter.matches(Some(&json!(6))) && !filter.matches(Some(&json!("six"))));
+    let passes = |value: Option<Value>| filter.matches(value.as_ref(), NOW);
+    assert!(passes(Some(json!(4))) && passes(None));
+    assert!(!passes(Some(json!(6))) && !passes(Some(json!("six"))));
 }
 
 #[test]
@@ -178,6 +179,12 @@ fn what_cannot_be_done_is_a_fault_in_its_place() {
         (behavioural(json!({"explicit_datetime_to": "-1d"})), "not_supported"),
         (behavioural(json!({"time_value": 900, "time_interval": "day"})), "not_supported"),
         (behavioural(json!({"operator_value": 2000})), "not_supported"),
+        (
+            behavioural(json!({"event_filters": [
+                {"key": "released", "operator": "is_date_after", "value": "-7d"}
+            ]})),
+            "not_supported",
+        ),
         (behavioural(json!({"operator_value": "often"})), unreadable),
         (behavioural(json!({"time_value": null})), unreadable),
         (behavioural(json!({"time_interval": "fortnight"})), unreadable),

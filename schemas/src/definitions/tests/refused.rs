@@ -163,7 +163,7 @@ fn what_is_asked_of_a_property_makes_sense() {
             "has: x",
             "1:27: `has` isn't a test of a property (fix: one of `is`, `is not`, `contains`, \
              `does not contain`, `starts with`, `does not start with`, `ends with`, \
-             `does not end with`, `matches`, `does not match`, `between`, `set`)",
+             `does not end with`, `matches`, `does not match`, `between`, `not between`, ...)",
         ),
         (
             "matches: '('",
@@ -176,9 +176,61 @@ fn what_is_asked_of_a_property_makes_sense() {
              (fix: write two numbers, the smaller first, such as `[10, 20]`)",
         ),
         (
+            "not between: 5",
+            "1:40: `not between` isn't followed by what it needs \
+             (fix: write two numbers, the smaller first, such as `[10, 20]`)",
+        ),
+        (
             "set: x",
             "1:32: `set` should be `true` or `false` and is a text \
              (fix: write `true` or `false`)",
+        ),
+    ];
+    for (asked, expected) in tests {
+        check_cohort(&format!("members: {{ person: {{ p: {{ {asked} }} }} }}"), expected);
+    }
+}
+
+#[test]
+fn dates_and_versions_are_such() {
+    let tests = [
+        (
+            "before: soon",
+            "1:35: `before: soon` isn't a date (fix: write `2026-01-31`, `2026-01-31 18:00` or \
+             `2026-01-31T18:00:00Z`, or `7d ago`)",
+        ),
+        (
+            "after: 2026-02-30",
+            "1:34: `after: 2026-02-30` isn't a date (fix: write `2026-01-31`, `2026-01-31 18:00` \
+             or `2026-01-31T18:00:00Z`, or `7d ago`)",
+        ),
+        (
+            "after: -7d",
+            "1:34: `after: -7d` isn't a date (fix: write `2026-01-31`, `2026-01-31 18:00` or \
+             `2026-01-31T18:00:00Z`, or `7d ago`)",
+        ),
+        (
+            "at: 7d ago",
+            "1:31: `at: 7d ago` isn't a date (fix: write `2026-01-31`, `2026-01-31 18:00` or \
+             `2026-01-31T18:00:00Z`)",
+        ),
+        (
+            "before: 2026",
+            "1:35: `before` should be a text and is a number (fix: put it in quotes: \"2026\")",
+        ),
+        (
+            "version: 1.2",
+            "1:36: `version` should be a text and is a number (fix: put it in quotes: \"1.2\")",
+        ),
+        (
+            "version: new",
+            "1:36: `version: new` isn't a version (fix: write it like `1.2.3`, `\">= 1.2\"`, \
+             `\"~1.2.3\"`, `\"^1.2\"` or `1.2.*`)",
+        ),
+        (
+            "version: '>= 1.*'",
+            "1:36: `version: >= 1.*` isn't a version (fix: write it like `1.2.3`, `\">= 1.2\"`, \
+             `\"~1.2.3\"`, `\"^1.2\"` or `1.2.*`)",
         ),
     ];
     for (asked, expected) in tests {
