@@ -257,8 +257,13 @@ pub fn seed() -> u64 {
 
 /// Runs `sluice check` on a folder. Returns whether it was content, and what it said.
 pub fn check(definitions: &Path) -> (bool, String) {
-    let output = bare(&tools::sluice()).arg("check").arg(definitions).output();
-    let output = output.expect("the binary runs");
+    run(&["check", definitions.to_str().expect("a path of letters")])
+}
+
+/// Runs `sluice` with these arguments to its end. Returns whether all went well, and what it
+/// said.
+pub fn run(arguments: &[&str]) -> (bool, String) {
+    let output = bare(&tools::sluice()).args(arguments).output().expect("the binary runs");
     let said = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }

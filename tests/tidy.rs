@@ -87,7 +87,7 @@ fn nothing_large_is_kept() {
 /// The README's settings are the settings.
 #[test]
 fn the_readme_names_every_setting() {
-    // The settings' file, librdkafka's own properties, and what `sluice explain` opens nodes with.
+    // The settings' file, librdkafka's own properties, and what opens nodes for other commands.
     const BESIDE: [&str; 3] = ["SLUICE_CONFIG", "SLUICE_KAFKA_PROPERTY", "SLUICE_SECRET"];
     let readme = repository().join("README.md");
     if !readme.exists() {

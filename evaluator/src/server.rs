@@ -11,7 +11,7 @@ use schemas::lookup::Lookup;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::app::App;
-use crate::protocols::{capture, cohorts, explain, flags, health};
+use crate::protocols::{capture, cohorts, explain, flags, forget, health};
 
 const EXPLAIN: &str = "/api/explain";
 
@@ -25,8 +25,11 @@ pub fn router<L: Lookup, A: Append>(app: App<L, A>) -> Router {
     for path in capture::PATHS {
         sdk = sdk.route(path, capture.clone()).route(&format!("{path}/"), capture.clone());
     }
+    let forget = post(forget::forget::<L, A>);
+    let forget = forget.layer(DefaultBodyLimit::max(forget::BODY_BYTES_MAX));
     let operators = Router::new()
         .route(EXPLAIN, get(explain::explain::<L, A>))
+        .route(forget::PATH, forget)
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready::<L, A>))
         .route("/metrics", get(health::metrics::<L, A>));
@@ -94,6 +97,7 @@ fn route_of(path: &str) -> &'static str {
         "/health/live" | "/health/ready" => "health",
         "/metrics" => "metrics",
         cohorts if cohorts.starts_with("/api/cohorts/") => "api",
+        forget::PATH => "forget",
         capture if capture::PATHS.contains(&capture) => "capture",
         _ => "none",
     }

@@ -21,6 +21,21 @@ pub enum Command {
     Health(Settings),
     /// Ask a running node why somebody gets what they get.
     Explain(Ask),
+    /// Have a running node delete a person.
+    Forget(Forget),
+}
+
+/// Who is to be deleted, and by which node.
+#[derive(Debug)]
+pub struct Forget {
+    /// The address of the node, such as `http://127.0.0.1:7070`.
+    pub url: String,
+    /// A secret of the project's.
+    pub secret: String,
+    /// The project's name.
+    pub project: String,
+    /// One of the person's ids.
+    pub distinct_id: String,
 }
 
 /// Reads the command line, the environment and the settings file.
@@ -36,6 +51,12 @@ pub fn parse() -> Result<Command, Vec<String>> {
     }
     if name == "explain" {
         return Ok(Command::Explain(ask(matches)));
+    }
+    if name == "forget" {
+        let text = |name| matches.get_one::<String>(name).expect("it is required").clone();
+        let (url, secret) = (text("url"), text("secret"));
+        let (project, distinct_id) = (text("project"), text("distinct-id"));
+        return Ok(Command::Forget(Forget { url, secret, project, distinct_id }));
     }
     let settings = read(matches)?;
     Ok(match name {
@@ -76,6 +97,7 @@ fn command() -> Clap {
         .subcommand(check)
         .subcommand(with_settings(health))
         .subcommand(explain())
+        .subcommand(forget())
 }
 
 fn explain() -> Clap {
@@ -113,6 +135,18 @@ fn ask(matches: &ArgMatches) -> Ask {
         parameters: names.into_iter().filter_map(|name| Some((name, given(name)?))).collect(),
         json: matches.get_flag("json"),
     }
+}
+
+fn forget() -> Clap {
+    let arg = |name: &'static str| Arg::new(name).long(name).value_name("VALUE").required(true);
+    let url = arg("url").required(false).default_value("http://127.0.0.1:7070");
+    let secret = arg("secret").env("SLUICE_SECRET").hide_env_values(true);
+    Clap::new("forget")
+        .about("Have a running node delete a person, with every id that they are known by")
+        .arg(arg("project").help("The project's name"))
+        .arg(arg("distinct-id").help("One of the person's ids"))
+        .arg(url.help("Where the node answers"))
+        .arg(secret.help("A secret of the project's, as project.yaml has them"))
 }
 
 fn with_settings(command: Clap) -> Clap {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 use schemas::catalog::{Catalog, Project};
 use schemas::event::{Event, Format, Skip};
+use schemas::forgetting;
 use schemas::ids::{MatcherId, ProjectId};
-use schemas::links::{Carrying, Link, carries};
+use schemas::links::{Carrying, Link, Role, carries};
 use schemas::properties::Register;
 use schemas::record::Record;
 use schemas::window::{Entry, Folded, Hit, Kept, Value};
@@ -137,6 +138,10 @@ impl Fold {
         event: Event<'_>,
         record: LogRecord<'_>,
     ) -> Result<Effect, Skip> {
+        // Whoever writes to PostHog's topic isn't asked for a secret.
+        if event.name == forgetting::EVENT && self.reading.format == Format::Sluice {
+            return self.forget(partition, project.id, &event, record.timestamp_ms);
+        }
         let may_write = may_write(&event);
         // What nobody asks for isn't opened.
         let asked = may_write || project.watches(&event.name) || may_link(&event);
@@ -192,21 +197,44 @@ impl Fold {
         Ok(Effect { outcome, project: Some(project.id), clamped: time.clamped })
     }
 
+    /// Forgets whose event it is, until its own time, which is bounded as that of any event.
+    fn forget(
+        &mut self,
+        partition: &Partition,
+        project: ProjectId,
+        event: &Event<'_>,
+        record_ms: i64,
+    ) -> Result<Effect, Skip> {
+        let time = event.time_ms(record_ms, self.reading.bounds.skew_ms)?;
+        self.key.set(project, &event.distinct_id);
+        let is_new = partition.hot.forget(&self.key, time.time_ms);
+        let outcome = if is_new { Outcome::Folded } else { Outcome::Known };
+        Ok(Effect { outcome, project: Some(project), clamped: time.clamped })
+    }
+
     /// Keeps an event's hits, writes and links. Returns whether that changed anything besides
     /// whom the pipeline takes the sender for.
     fn keep(&mut self, partition: &Partition, change: &Change<'_>) -> bool {
         let Change { project, distinct_id, entry, .. } = *change;
+        let time_ms = entry.time_ms();
         let mut changed = false;
         let mut carrying = Carrying::Older;
+        // A link ends where either of its ids is forgotten.
+        let linking = change.linking.as_ref().filter(|linking| {
+            [distinct_id, &linking.other].into_iter().all(|id| {
+                self.key.set(project, id);
+                !partition.hot.has_forgotten(&self.key, time_ms)
+            })
+        });
         self.key.set(project, distinct_id);
-        partition.hot.update(&self.key, |record| {
+        partition.hot.update(&self.key, time_ms, |record| {
             changed = fold_hits(record, &self.hits, entry);
             let mut write = |register: Register<'_>| changed |= record.write(&register);
             if let Some(properties) = change.writes {
                 writes(properties, entry, &mut write);
             }
             change.told.iter().for_each(|told| write(write_of(told, entry)));
-            if let Some(linking) = &change.linking {
+            if let Some(linking) = linking {
                 changed |= record.link(&linking.of_own(entry));
             }
             if let Some(person_id) = change.person_id {
@@ -214,7 +242,7 @@ impl Fold {
             }
             changed || carrying != Carrying::Older
         });
-        if let Some(linking) = &change.linking {
+        if let Some(linking) = linking {
             self.key.set(project, &linking.other);
             let link = linking.of_other(distinct_id, entry);
             changed |= self.link(partition, &link);
@@ -229,7 +257,9 @@ impl Fold {
     /// Keeps a link of whoever the key is of.
     fn link(&self, partition: &Partition, link: &Link<'_>) -> bool {
         let mut changed = false;
-        partition.hot.update(&self.key, |record| {
+        // Whom the pipeline takes an id for has no date here, and the id's own record does.
+        let time_ms = if link.role == Role::Carries { i64::MAX } else { link.stamp.time_ms() };
+        partition.hot.update(&self.key, time_ms, |record| {
             changed = record.link(link);
             changed
         });

@@ -35,7 +35,7 @@ use schemas::append::Append;
 use schemas::event::Format;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::Command;
+use crate::cli::{Command, Forget};
 use crate::clocks::Clocks;
 use crate::log::Log;
 use crate::log::embedded::{Embedded, Retention};
@@ -64,6 +64,7 @@ fn main() -> ExitCode {
         Command::Check(folder) => check(&folder),
         Command::Health(settings) => health(&settings),
         Command::Explain(ask) => explain::told(&ask).map(|told| println!("{}", told.trim_end())),
+        Command::Forget(asked) => forget(&asked),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -257,5 +258,19 @@ fn health(settings: &Settings) -> anyhow::Result<()> {
     }
     let answer = ureq::get(format!("http://{address}/health/ready")).call()?;
     anyhow::ensure!(answer.status() == 200, "not ready: {}", answer.status());
+    Ok(())
+}
+
+/// Has a running node delete a person.
+fn forget(asked: &Forget) -> anyhow::Result<()> {
+    let body = serde_json::json!({ "project": asked.project, "distinct_id": asked.distinct_id });
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let url = format!("{}/api/forget", asked.url.trim_end_matches('/'));
+    let request = agent.post(&url).header("authorization", format!("Bearer {}", asked.secret));
+    let mut answer = request.send_json(body).with_context(|| format!("no answer from {url}"))?;
+    let said = answer.body_mut().read_to_string()?;
+    anyhow::ensure!(answer.status() == 200, "{}: {said}", answer.status());
+    println!("{said}");
     Ok(())
 }

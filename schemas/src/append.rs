@@ -11,6 +11,9 @@ pub struct Outgoing {
     pub key: String,
     /// The event as JSON, in the shape of `schemas/event.schema.json`.
     pub value: Vec<u8>,
+    /// The partition it belongs into, whatever its key says; one of those that
+    /// [`crate::lookup::Facts`] tell.
+    pub partition: Option<i32>,
 }
 
 /// Why events couldn't be appended. None of them may be taken for stored.

@@ -19,6 +19,7 @@ pub mod example;
 pub mod fault;
 pub mod filter;
 pub mod flag;
+pub mod forgetting;
 pub mod ids;
 pub mod links;
 pub mod lookup;

@@ -89,7 +89,7 @@ impl Record {
     }
 
     /// Stores something else for a matcher.
-    fn replace(&mut self, matcher: MatcherId, changed: &[u8]) {
+    pub(crate) fn replace(&mut self, matcher: MatcherId, changed: &[u8]) {
         self.ensure_header();
         let (at, found) = self.locate(matcher);
         let before = if found { window_bytes(&self.0[at..]) } else { 0 };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use schemas::catalog::Matcher;
-use schemas::filter::Filter;
+use schemas::filter::{Filter, Moment};
 use schemas::ids::MatcherId;
 use schemas::lookup::{Coverage, Coverages, Facts};
 use schemas::properties::{Kind, Register};
@@ -51,13 +51,15 @@ impl State {
         let properties: Vec<(&str, Value)> =
             properties.map(|(key, value)| (*key, given::json(value, &mut dice))).collect();
         let value = |key: &str| properties.iter().find(|(k, _)| *k == key).map(|(_, value)| value);
-        let passes = |filter: &Filter| filter.matches(value(&filter.key));
+        let moment = Moment { now_ms: event.time_ms, zone: &jiff::tz::TimeZone::UTC };
+        let passes = |filter: &Filter| filter.matches(value(&filter.key), moment);
         for matcher in matchers {
             let named = matcher.event.is_empty() || matcher.event == event.name;
             if !named || !matcher.filters.iter().all(passes) {
                 continue;
             }
-            let Some(taken) = matcher.take.of(matcher.take.property().and_then(value)) else {
+            let property = matcher.take.property().and_then(value);
+            let Some(taken) = matcher.take.of(property, moment) else {
                 continue;
             };
             self.accepted[matcher.id.0 as usize].insert(event.id);

@@ -83,7 +83,8 @@ fn sound(batch: Batch) -> Result<Vec<Outgoing>, Refusal> {
     Err(batch.mistakes.into_iter().next().unwrap_or_else(empty))
 }
 
-fn refused(error: &AppendError) -> Refusal {
+/// What whoever sent events is told that the log didn't take.
+pub fn refused(error: &AppendError) -> Refusal {
     match error {
         AppendError::ReadOnly(_) => Refusal::Invalid(error.to_string()),
         AppendError::TooLarge { .. } => Refusal::TooLarge(error.to_string()),

@@ -11,6 +11,7 @@ pub mod explain;
 pub mod explanation;
 pub mod fields;
 pub mod flags;
+pub mod forget;
 pub mod health;
 pub mod position;
 pub mod refusal;

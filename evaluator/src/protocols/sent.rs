@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use schemas::append::Outgoing;
+use schemas::forgetting;
 use schemas::ids::cut_distinct_id;
 use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
@@ -133,6 +134,10 @@ fn record(event: &RawValue, token: &str, clocks: Clocks) -> Result<Outgoing, Ref
     let fields = Fields::parse(event.get()).map_err(|error| not_json(&error))?;
     let name = fields.text("event").filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| missing("event"))?;
+    if name == forgetting::EVENT {
+        let what = "Only POST /api/forget, with the project's secret, deletes a person.";
+        return Err(Refusal::Invalid(what.to_owned()));
+    }
     let id = fields.scalar("distinct_id");
     let id = id.or_else(|| fields.property("distinct_id"));
     let id = id.filter(|id| !id.is_empty());
@@ -151,12 +156,17 @@ fn record(event: &RawValue, token: &str, clocks: Clocks) -> Result<Outgoing, Ref
     if value.len() > EVENT_BYTES_MAX {
         return Err(too_large(value.len()));
     }
-    let key = format!("{token}:{distinct_id}");
-    Ok(Outgoing { key, value })
+    let key = key_of(token, distinct_id);
+    Ok(Outgoing { key, value, partition: None })
+}
+
+/// The key of a person's records.
+pub fn key_of(token: &str, distinct_id: &str) -> String {
+    format!("{token}:{distinct_id}")
 }
 
 /// Version 7, from the clock that the whole request follows.
-fn new_uuid(now_ms: i64) -> Uuid {
+pub fn new_uuid(now_ms: i64) -> Uuid {
     let (seconds, ms) = (now_ms.div_euclid(1_000), now_ms.rem_euclid(1_000));
     let nanos = ms as u32 * 1_000_000;
     Uuid::new_v7(Timestamp::from_unix(NoContext, seconds.max(0) as u64, nanos))

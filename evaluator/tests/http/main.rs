@@ -6,6 +6,7 @@ mod checks;
 mod decisions;
 mod everybody;
 mod explained;
+mod forget;
 mod members;
 mod operators;
 mod positions;

@@ -47,7 +47,7 @@ fn add(here: &Here, partition: i32, id: &str, after_ms: i64) {
     let partition = here.store.partition(partition, 0, i64::MIN);
     let entry = Entry::new(START_MS + after_ms, after_ms as u64);
     let fold = |record: &mut Record| record.fold(MATCHER, KEPT, entry.into()) == Folded::Kept;
-    partition.hot.update(&PersonKey::new(PROJECT, id), fold);
+    partition.hot.update(&PersonKey::new(PROJECT, id), entry.time_ms(), fold);
 }
 
 /// `anonymous` logs in as `id`.
@@ -56,7 +56,8 @@ fn login(here: &Here, partition: i32, id: &str, anonymous: &str, after_ms: i64) 
     let stamp = Entry::new(START_MS + after_ms, after_ms as u64);
     for (bearer, role, other) in [(id, Role::Owns, anonymous), (anonymous, Role::Belongs, id)] {
         let link = Link { stamp, role, other: other.into() };
-        partition.hot.update(&PersonKey::new(PROJECT, bearer), |record| record.link(&link));
+        let key = PersonKey::new(PROJECT, bearer);
+        partition.hot.update(&key, link.stamp.time_ms(), |record| record.link(&link));
     }
 }
 
@@ -217,7 +218,7 @@ fn nobody_is_known_by_what_no_condition_can_see() {
     add(&here, 0, "ann", -300_000);
     add(&here, 0, "ben", -299_999);
     let other = PersonKey::new(ProjectId(2), "of another project");
-    here.store.partitions()[0].hot.update(&other, |record| {
+    here.store.partitions()[0].hot.update(&other, START_MS, |record| {
         record.fold(MATCHER, KEPT, Entry::new(START_MS, 1).into()) == Folded::Kept
     });
     assert_eq!(by_id(&here), BTreeMap::from([("ben".to_owned(), 1)]));
@@ -266,6 +267,10 @@ impl Durable for Hasty {
 
     fn write_meta(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
         self.disk.write_meta(name, value)
+    }
+
+    fn forgotten(&self, each: &mut dyn FnMut(u128, i64)) -> Result<(), StoreError> {
+        self.disk.forgotten(each)
     }
 
     fn walk<'d>(

@@ -225,8 +225,9 @@ impl Append for Kafka {
         }
         let mut confirmations = Vec::with_capacity(records.len());
         for record in &records {
-            let outgoing =
+            let mut outgoing =
                 FutureRecord::to(&self.topic.name).key(&record.key).payload(&record.value);
+            outgoing.partition = record.partition;
             let queued = self.producer.send_result(outgoing);
             confirmations.push(queued.map_err(|(error, _)| refusal(&error, record))?);
         }

@@ -74,6 +74,13 @@ impl Durable for SimulatedDisk {
         Ok(())
     }
 
+    fn forgotten(&self, each: &mut dyn FnMut(u128, i64)) -> Result<(), StoreError> {
+        for (key, value) in self.0.lock().records.range(keys::FORGOTTEN.to_vec()..) {
+            keys::read_forgotten(key, value).into_iter().for_each(|(hash, ms)| each(hash, ms));
+        }
+        Ok(())
+    }
+
     fn walk<'d>(
         &'d self,
         partition: i32,

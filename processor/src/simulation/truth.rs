@@ -1,8 +1,9 @@
 //! What is true in a simulation: every event that was sent is kept, and asked one by one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use fastrand::Rng;
+use schemas::forgetting::EVENT;
 
 /// How far ahead of its record an event may be.
 pub const SKEW_MS: i64 = 5_000;
@@ -58,24 +59,38 @@ impl Rule {
         )
     }
 
-    /// Whether it holds, given everything before these offsets.
-    pub fn holds(&self, sent: &[Sent], read: &dyn Fn(&Sent) -> bool, whom: &str, now: i64) -> bool {
+    /// Whether it holds, given everything before these offsets. None where it depends on what
+    /// was in memory: of an event that came twice, dated before and after its person was
+    /// forgotten.
+    pub fn holds(
+        &self,
+        sent: &[Sent],
+        read: &dyn Fn(&Sent) -> bool,
+        whom: &str,
+        now: i64,
+    ) -> Option<bool> {
+        let mine = || sent.iter().filter(|event| event.person == whom && read(event));
+        let until_ms = mine().filter(|event| event.name == EVENT).map(|event| event.time_ms).max();
+        let is_gone = |event: &Sent| until_ms.is_some_and(|until_ms| event.time_ms <= until_ms);
+        let gone: HashSet<u64> = mine().filter(|event| is_gone(event)).map(|e| e.id).collect();
+        if mine().any(|event| !is_gone(event) && gone.contains(&event.id)) {
+            return None;
+        }
         let mut earliest: HashMap<u64, i64> = HashMap::new();
-        let mine = sent.iter().filter(|event| event.person == whom && event.name == self.name);
-        let mine = mine.filter(|event| self.above.is_none_or(|above| event.price > above));
-        for event in mine.filter(|event| read(event)) {
+        let mine = mine().filter(|event| event.name == self.name && !is_gone(event));
+        for event in mine.filter(|event| self.above.is_none_or(|above| event.price > above)) {
             let time_ms = earliest.entry(event.id).or_insert(event.time_ms);
             *time_ms = (*time_ms).min(event.time_ms);
         }
         let inside = earliest.values().filter(|time_ms| **time_ms > now - self.within_s * 1_000);
         let count = inside.count();
-        match self.comparison {
+        Some(match self.comparison {
             "=" => count == self.n,
             "!=" => count != self.n,
             ">" => count > self.n,
             ">=" => count >= self.n,
             "<" => count < self.n,
             _ => count <= self.n,
-        }
+        })
     }
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use evaluator::context::Context;
 use evaluator::evaluate::evaluate;
 use fastrand::Rng;
+use schemas::forgetting::EVENT;
 use schemas::lookup::{Facts, Lookup, Position, Sought};
 use schemas::scan::{Met, Place, Scan, Stretch};
 use tempfile::TempDir;
@@ -92,7 +93,8 @@ impl World {
     /// One thing happens.
     pub fn step(&mut self) {
         match self.rng.u8(..100) {
-            0..30 => self.send(),
+            0..29 => self.send(),
+            29..30 => self.forget(),
             30..40 => {
                 let later_ms = [1, 500, 5_000, 60_000][self.rng.usize(..4)];
                 self.now_ms.fetch_add(self.rng.i64(0..=later_ms), Ordering::Relaxed);
@@ -133,6 +135,29 @@ impl World {
             let offset = self.log.append(partition, now_ms, Some(value.into_bytes()));
             let time_ms = event.time_ms.min(now_ms + SKEW_MS);
             self.sent.push(Sent { partition: partition as i32, offset, time_ms, ..event });
+        }
+    }
+
+    /// Somebody is deleted: told in every partition, as the server does it.
+    fn forget(&mut self) {
+        let person = format!("p{}", self.rng.usize(..PEOPLE));
+        let now_ms = self.now_ms();
+        let ahead_ms = [0, 0, 2_000, 60_000][self.rng.usize(..4)];
+        let value = format!(
+            "{{\"event\":\"{EVENT}\",\"distinct_id\":\"{person}\",\"timestamp\":{}}}",
+            now_ms + ahead_ms
+        );
+        for partition in 0..self.log.ends().len() {
+            let offset = self.log.append(partition, now_ms, Some(value.clone().into_bytes()));
+            self.sent.push(Sent {
+                partition: partition as i32,
+                offset,
+                id: self.rng.u64(..),
+                name: EVENT,
+                person: person.clone(),
+                price: 0,
+                time_ms: now_ms + ahead_ms.min(SKEW_MS),
+            });
         }
     }
 
@@ -246,7 +271,9 @@ impl World {
                 };
                 let standing = project.standing.flags.contains_key(&decision.flag.key);
                 let rules = if standing { &self.rules_before } else { &self.rules };
-                let truth = rules[at].holds(&self.sent, &read, &whom, now_ms);
+                let Some(truth) = rules[at].holds(&self.sent, &read, &whom, now_ms) else {
+                    continue;
+                };
                 assert_eq!(
                     decision.outcome.enabled, truth,
                     "{:?} of {whom} at {now_ms}, standing: {standing}",

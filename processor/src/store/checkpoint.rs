@@ -10,7 +10,7 @@ use schemas::lookup::Position;
 
 use super::durable::Put;
 use super::hot::{Found, SHARDS, Taken};
-use super::{Partition, Store, StoreError, keys};
+use super::{Partition, PersonKey, Store, StoreError, forgotten, keys};
 
 /// What a checkpoint wrote.
 #[derive(Clone, Debug)]
@@ -52,11 +52,14 @@ impl Store {
         drop(held);
         let encoded = serde_json::to_vec(&progress)?;
         let mut last = self.last_checkpoint.lock();
+        // Noted after the offsets: whoever is forgotten before them is among these.
+        let forgotten = self.forget_everywhere(&partitions);
         if *last == encoded && !partitions.iter().any(|partition| partition.hot.is_dirty()) {
             return Ok(CheckpointDone { position: progress.position(), people: 0, bytes: 0 });
         }
         let mut people = 0;
         let written = self.durable.checkpoint(&encoded, &mut |put| {
+            write_forgotten(&forgotten, put)?;
             for partition in partitions.iter() {
                 for shard in 0..SHARDS {
                     people += self.write_shard(partition, shard, put)?;
@@ -67,8 +70,19 @@ impl Store {
         partitions.iter().for_each(|partition| partition.hot.settle(written.is_ok()));
         written.as_ref().inspect_err(|error| self.note_damage(error)).ok();
         let bytes = written?;
+        self.forgotten.settle(&forgotten);
         *last = encoded;
         Ok(CheckpointDone { position: progress.position(), people, bytes })
+    }
+
+    /// Has this checkpoint write what is left of people who were forgotten since the last, in
+    /// every partition. Returns who they are.
+    fn forget_everywhere(&self, partitions: &[Arc<Partition>]) -> Vec<(PersonKey, i64)> {
+        let forgotten = self.forgotten.fresh();
+        for (key, _) in &forgotten {
+            partitions.iter().for_each(|partition| partition.hot.update(key, i64::MAX, |_| true));
+        }
+        forgotten
     }
 
     fn write_shard(
@@ -80,8 +94,10 @@ impl Store {
         let mut taken = partition.hot.take(shard);
         self.join_durable(partition, shard, &mut taken)?;
         for person in &mut taken {
-            // What expired here has expired in the older durable record too.
-            if self.keep.expire(&mut person.record) {
+            // What expired here has expired in the older durable record too; what is forgotten
+            // hasn't.
+            let is_left = self.keep.expire(&mut person.record);
+            if is_left || self.forgotten.until_ms(&person.key).is_some() {
                 let key = keys::record(partition.id, person.hash, &person.key);
                 put(&key, person.record.as_bytes())?;
             }
@@ -100,7 +116,9 @@ impl Store {
         let kept = self.keep.kept();
         let mut joined: Vec<Found> = Vec::new();
         for person in taken.iter_mut().filter(|person| person.partial) {
-            let durable = self.durable.record(partition.id, person.hash, &person.key)?;
+            let mut durable = self.durable.record(partition.id, person.hash, &person.key)?;
+            let records = durable.iter_mut().chain([&mut person.record]);
+            records.for_each(|record| self.forgotten.apply(&person.key, record));
             if let Some(durable) = &durable {
                 person.record.merge(durable, &kept);
             }
@@ -150,4 +168,14 @@ impl Store {
             }
         }
     }
+}
+
+/// They come first in the file, in the order of their keys.
+fn write_forgotten(people: &[(PersonKey, i64)], put: &mut Put<'_>) -> Result<(), StoreError> {
+    let mut lines: Vec<(u128, i64)> =
+        people.iter().map(|(key, until_ms)| (forgotten::hash(key.bytes()), *until_ms)).collect();
+    lines.sort_unstable();
+    lines
+        .into_iter()
+        .try_for_each(|(hash, until_ms)| put(&keys::forgotten(hash), &until_ms.to_be_bytes()))
 }

@@ -90,6 +90,12 @@ pub trait Durable: Send + Sync {
     /// When it couldn't be written.
     fn write_meta(&self, name: &str, value: &[u8]) -> Result<(), StoreError>;
 
+    /// Calls `each` with everybody who is forgotten, by hash, and until when.
+    ///
+    /// # Errors
+    /// When that can't be read.
+    fn forgotten(&self, each: &mut dyn FnMut(u128, i64)) -> Result<(), StoreError>;
+
     /// Walks the durable records of a partition as they are now: those after one place, and
     /// before another if there is one.
     ///

@@ -4,6 +4,8 @@
 //! without having been read is *partial*: what is durable is merged in at the first check or
 //! checkpoint, in any order, because records merge.
 
+use std::sync::Arc;
+
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use parking_lot::Mutex;
@@ -12,6 +14,7 @@ use schemas::record::Record;
 use schemas::window::Kept;
 
 use super::copies::Copies;
+use super::forgotten::Forgotten;
 use super::keys::PersonKey;
 
 /// Shards of a partition. The top bits of a person's hash tell the shard, so that shards in
@@ -80,25 +83,46 @@ pub type Found = (u64, Box<[u8]>, Option<Record>);
 /// The hot people of one partition.
 pub struct Hot {
     shards: Box<[Mutex<Shard>]>,
+    forgotten: Arc<Forgotten>,
 }
 
 impl Default for Hot {
     fn default() -> Self {
-        Hot { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+        Hot::new(Arc::default())
     }
 }
 
 impl Hot {
-    /// Changes a person's record by `change`, which tells whether it did.
-    pub fn update(&self, key: &PersonKey, change: impl FnOnce(&mut Record) -> bool) {
+    /// Nobody, yet, and nothing of what is forgotten.
+    pub fn new(forgotten: Arc<Forgotten>) -> Self {
+        Hot { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), forgotten }
+    }
+
+    /// Changes a person's record by `change`, which tells whether it did, because of something
+    /// that was at `time_ms`; not if that is forgotten.
+    pub fn update(&self, key: &PersonKey, time_ms: i64, change: impl FnOnce(&mut Record) -> bool) {
         let mut shard = self.shard(key.hash()).lock();
+        if self.forgotten.covers(key.bytes(), time_ms) {
+            return;
+        }
         let person = shard.person(key);
         let before = person.record.capacity();
+        self.forgotten.apply(key.bytes(), &mut person.record);
         if change(&mut person.record) {
             person.state |= DIRTY;
         }
-        let grown = person.record.capacity() - before;
-        shard.bytes += grown;
+        let after = person.record.capacity();
+        shard.bytes = shard.bytes + after - before;
+    }
+
+    /// Forgets a person until then, in every partition. Returns whether that is new.
+    pub fn forget(&self, key: &PersonKey, until_ms: i64) -> bool {
+        self.forgotten.forget(key.bytes(), until_ms)
+    }
+
+    /// Whether what a person did then is forgotten.
+    pub fn has_forgotten(&self, key: &PersonKey, time_ms: i64) -> bool {
+        self.forgotten.covers(key.bytes(), time_ms)
     }
 
     /// What is known of a person here.
@@ -119,8 +143,8 @@ impl Hot {
         }
     }
 
-    /// Brings what is durable of a person here, unless anyone has left since `ticket`: the
-    /// durable record may have changed then.
+    /// Brings what is durable of a person here, without what is forgotten, unless anyone has left
+    /// since `ticket`: the durable record may have changed then.
     pub fn complete(
         &self,
         key: &PersonKey,
@@ -134,12 +158,13 @@ impl Hot {
         }
         let person = shard.person(key);
         let before = person.record.capacity();
+        self.forgotten.apply(key.bytes(), &mut person.record);
         if let Some(durable) = durable {
             person.record.merge(durable, kept);
         }
         person.state |= WHOLE | ASKED;
-        let grown = person.record.capacity() - before;
-        shard.bytes += grown;
+        let after = person.record.capacity();
+        shard.bytes = shard.bytes + after - before;
     }
 
     /// Copies every changed person of a shard, in key order. They stay until [`Hot::settle`].
@@ -160,7 +185,8 @@ impl Hot {
         taken
     }
 
-    /// Merges durable records into people that a checkpoint holds, who are whole then.
+    /// Merges durable records, without what is forgotten, into people that a checkpoint holds, who
+    /// are whole then.
     pub fn absorb(
         &self,
         shard: usize,
@@ -172,11 +198,12 @@ impl Hot {
         for (hash, key, record) in durable {
             if let Some(person) = shard.people.find_mut(spread(*hash as u32), |p| p.key == *key) {
                 let before = person.record.capacity();
+                self.forgotten.apply(key, &mut person.record);
                 if let Some(record) = record {
                     person.record.merge(record, &kept);
                 }
                 person.state |= WHOLE;
-                shard.bytes += person.record.capacity() - before;
+                shard.bytes = shard.bytes + person.record.capacity() - before;
             }
         }
     }

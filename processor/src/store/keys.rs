@@ -9,6 +9,9 @@ use schemas::scan::HASH_BYTES;
 /// Where the checkpoint's progress lies: before every record, in the same file.
 pub const CHECKPOINT: &[u8] = &[0];
 
+/// Where the forgotten lie: between that and the records.
+pub const FORGOTTEN: &[u8] = &[0, 1];
+
 const RECORD: u8 = 1;
 /// The bit of a project's number that its pipeline's persons have.
 const CARRIED: u32 = 1 << 31;
@@ -28,6 +31,11 @@ impl PersonKey {
         let mut key = PersonKey::default();
         key.set(project, distinct_id);
         key
+    }
+
+    /// The key whose [`PersonKey::bytes`] these are.
+    pub fn of(person: &[u8]) -> Self {
+        PersonKey { bytes: person.to_vec(), hash: hash(person) }
     }
 
     /// Makes this the key of another person, in the same memory.
@@ -56,6 +64,11 @@ impl PersonKey {
     }
 }
 
+/// The project of [`PersonKey::bytes`].
+pub fn project(person: &[u8]) -> Option<ProjectId> {
+    Some(ProjectId(u32::from_be_bytes(*person.first_chunk()?)))
+}
+
 /// The stable hash of [`PersonKey::bytes`].
 pub fn hash(person: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(person)
@@ -69,6 +82,17 @@ pub fn record(partition: i32, hash: u64, person: &[u8]) -> Vec<u8> {
     key.extend_from_slice(&hash.to_be_bytes());
     key.extend_from_slice(person);
     key
+}
+
+/// The stored key of until when somebody is forgotten.
+pub fn forgotten(hash: u128) -> Vec<u8> {
+    [FORGOTTEN, &hash.to_be_bytes()].concat()
+}
+
+/// Whom such a key and value are about, by hash, and until when; nothing if it is another.
+pub fn read_forgotten(key: &[u8], value: &[u8]) -> Option<(u128, i64)> {
+    let hash = key.strip_prefix(FORGOTTEN)?.try_into().ok()?;
+    Some((u128::from_be_bytes(hash), i64::from_be_bytes(value.try_into().ok()?)))
 }
 
 /// Where the records of a partition begin.

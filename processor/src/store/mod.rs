@@ -3,6 +3,7 @@
 mod checkpoint;
 mod copies;
 mod durable;
+mod forgotten;
 mod hot;
 mod keeping;
 pub mod keys;
@@ -28,6 +29,7 @@ use schemas::window::Kept;
 pub use durable::{Durable, StoreError};
 #[cfg(test)]
 pub use durable::{Put, Walk};
+use forgotten::Forgotten;
 pub use hot::Hot;
 use hot::Peek;
 pub use keeping::Keeping;
@@ -43,6 +45,7 @@ const LINEAGE: &str = "lineage";
 pub struct Store {
     durable: Box<dyn Durable>,
     keep: Arc<Keeping>,
+    forgotten: Arc<Forgotten>,
     partitions: ArcSwap<Vec<Arc<Partition>>>,
     /// Coverage is the truth here; offsets are the partitions'.
     progress: Mutex<Progress>,
@@ -64,9 +67,10 @@ pub struct Partition {
 }
 
 impl Partition {
-    fn new(id: i32, next_offset: i64) -> Arc<Self> {
+    fn new(id: i32, next_offset: i64, forgotten: &Arc<Forgotten>) -> Arc<Self> {
         let next_offset = AtomicI64::new(next_offset);
-        Arc::new(Partition { id, next_offset, ..Partition::default() })
+        let hot = Hot::new(Arc::clone(forgotten));
+        Arc::new(Partition { id, hot, next_offset, ..Partition::default() })
     }
 
     /// The offset after the last record folded.
@@ -144,11 +148,16 @@ impl Store {
             Some(bytes) => serde_json::from_slice(&bytes)?,
             None => Progress::default(),
         };
+        let forgotten = Arc::new(Forgotten::new(Arc::clone(&keep)));
+        durable.forgotten(&mut |person, until_ms| forgotten.load(person, until_ms))?;
         let partitions = progress.partitions.iter();
-        let partitions = partitions.map(|(id, at)| Partition::new(*id, at.next_offset)).collect();
+        let partition =
+            |(id, at): (&i32, &PartitionProgress)| Partition::new(*id, at.next_offset, &forgotten);
+        let partitions = partitions.map(partition).collect();
         Ok(Store {
             durable,
             keep,
+            forgotten,
             partitions: ArcSwap::from_pointee(partitions),
             progress: Mutex::new(progress),
             coverages: ArcSwap::default(),
@@ -202,7 +211,7 @@ impl Store {
         }
         let began = PartitionProgress { next_offset, since_ms, ..PartitionProgress::default() };
         progress.partitions.insert(id, began);
-        let partition = Partition::new(id, next_offset);
+        let partition = Partition::new(id, next_offset, &self.forgotten);
         let mut partitions = self.partitions.load().as_ref().clone();
         partitions.push(Arc::clone(&partition));
         partitions.sort_by_key(|partition| partition.id);
@@ -299,13 +308,18 @@ impl Store {
         key: &PersonKey,
         kept: &impl Fn(MatcherId) -> Option<Kept>,
     ) -> Result<Option<Record>, StoreError> {
-        let (recent, ticket) = match partition.hot.peek(key) {
-            Peek::Whole(record) => return Ok(Some(record)),
+        let forget = |record: &mut Record| self.forgotten.apply(key.bytes(), record);
+        let (mut recent, ticket) = match partition.hot.peek(key) {
+            Peek::Whole(mut record) => {
+                forget(&mut record);
+                return Ok(Some(record));
+            }
             Peek::Partial(record, ticket) => (Some(record), ticket),
             Peek::Absent(ticket) => (None, ticket),
         };
         let durable = self.durable.record(partition.id, key.hash(), key.bytes());
-        let durable = durable.inspect_err(|error| self.note_damage(error))?;
+        let mut durable = durable.inspect_err(|error| self.note_damage(error))?;
+        recent.iter_mut().chain(&mut durable).for_each(forget);
         if recent.is_some() || durable.is_some() {
             partition.hot.complete(key, durable.as_ref(), ticket, kept);
         }

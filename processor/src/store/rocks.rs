@@ -8,7 +8,8 @@ use fail::fail_point;
 use rocksdb::compaction_filter::Decision;
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBRawIterator, IngestExternalFileOptions, Options, ReadOptions, SstFileWriter, WriteOptions,
+    DBRawIterator, IngestExternalFileOptions, IteratorMode, Options, ReadOptions, SstFileWriter,
+    WriteOptions,
 };
 use schemas::record::Record;
 
@@ -83,6 +84,18 @@ impl Durable for Rocks {
         let mut durable = WriteOptions::default();
         durable.set_sync(true);
         Ok(self.db.put_cf_opt(family, name, value, &durable)?)
+    }
+
+    fn forgotten(&self, each: &mut dyn FnMut(u128, i64)) -> Result<(), StoreError> {
+        let mut within = ReadOptions::default();
+        within.fill_cache(false);
+        within.set_iterate_lower_bound(keys::FORGOTTEN);
+        within.set_iterate_upper_bound(keys::partition(0));
+        for item in self.db.iterator_opt(IteratorMode::Start, within) {
+            let (key, value) = item?;
+            keys::read_forgotten(&key, &value).into_iter().for_each(|(hash, ms)| each(hash, ms));
+        }
+        Ok(())
     }
 
     fn walk<'d>(

@@ -2,6 +2,8 @@
 
 use schemas::catalog::{Matcher, Project, Take};
 use schemas::filter::PropertyMatching;
+use schemas::links::{Link, Role};
+use schemas::properties::{Kind, Register};
 use schemas::window::{Entry, Folded, Keep};
 use tempfile::TempDir;
 
@@ -13,6 +15,9 @@ const START_MS: i64 = 1_750_000_000_000;
 const WINDOW_MS: i64 = 300_000;
 const K: u16 = 3;
 const KEPT: Kept = Kept { keep: Keep::Newest, k: K, horizon_ms: WINDOW_MS };
+/// Keeps the earliest event.
+const FIRST: MatcherId = MatcherId(9);
+const EVER: Kept = Kept { keep: Keep::Earliest, k: 1, horizon_ms: i64::MAX };
 
 fn catalog() -> Catalog {
     let matcher = Matcher {
@@ -22,6 +27,7 @@ fn catalog() -> Catalog {
         take: Take::Nothing,
         kept: KEPT,
     };
+    let first = Matcher { id: FIRST, kept: EVER, event: "seen".to_owned(), ..matcher.clone() };
     Catalog::new(vec![Project {
         id: PROJECT,
         name: "shop".to_owned(),
@@ -32,7 +38,7 @@ fn catalog() -> Catalog {
         property_matching: PropertyMatching::V2,
         flags: Vec::new(),
         cohorts: Vec::new(),
-        matchers: vec![matcher],
+        matchers: vec![matcher, first],
         gate: [("added to cart".to_owned(), vec![0])].into_iter().collect(),
         of_any_event: Vec::new(),
         person_keys: Default::default(),
@@ -57,7 +63,7 @@ fn add(store: &Store, id: &str, after_ms: i64) {
     let partition = store.partition(0, 0, i64::MIN);
     let entry = Entry::new(START_MS + after_ms, after_ms as u64);
     let fold = |record: &mut Record| record.fold(MATCHER, KEPT, entry.into()) == Folded::Kept;
-    partition.hot.update(&PersonKey::new(PROJECT, id), fold);
+    partition.hot.update(&PersonKey::new(PROJECT, id), entry.time_ms(), fold);
     partition.advance(partition.next_offset() + 1);
 }
 
@@ -178,7 +184,7 @@ fn events_of_one_person_in_two_partitions_are_one_window() {
     add(&store, "ann", 10);
     let other = store.partition(1, 0, i64::MIN);
     let entry = Entry::new(START_MS + 20, 20);
-    other.hot.update(&PersonKey::new(PROJECT, "ann"), |record| {
+    other.hot.update(&PersonKey::new(PROJECT, "ann"), entry.time_ms(), |record| {
         record.fold(MATCHER, KEPT, entry.into()) == Folded::Kept
     });
     assert_eq!(times(&store, "ann"), [20, 10]);
@@ -193,7 +199,8 @@ fn people_who_change_while_nothing_is_read_are_in_the_next_checkpoint() {
     store.checkpoint(START_MS).expect("durable");
     let entry = Entry::new(START_MS + 20, 20);
     let fold = |record: &mut Record| record.fold(MATCHER, KEPT, entry.into()) == Folded::Kept;
-    store.partition(0, 0, i64::MIN).hot.update(&PersonKey::new(PROJECT, "ann"), fold);
+    let partition = store.partition(0, 0, i64::MIN);
+    partition.hot.update(&PersonKey::new(PROJECT, "ann"), entry.time_ms(), fold);
     assert_eq!(store.checkpoint(START_MS).expect("durable").people, 1);
     assert_eq!(store.checkpoint(START_MS).expect("durable").people, 0, "nothing is left to do");
     drop(store);
@@ -234,4 +241,155 @@ fn a_checkpoint_takes_coverage_and_offset_of_one_moment() {
         }
         stop.store(true, Ordering::Relaxed);
     });
+}
+
+/// Says that `id` is forgotten until so long after the start.
+fn forget(store: &Store, id: &str, after_ms: i64) -> bool {
+    let partition = store.partition(0, 0, i64::MIN);
+    partition.hot.forget(&PersonKey::new(PROJECT, id), START_MS + after_ms)
+}
+
+/// The stored bytes of everybody in a partition.
+fn durable(store: &Store, partition: i32) -> Vec<Record> {
+    let mut records = Vec::new();
+    let mut walk = store.durable.walk(partition, &[], None).expect("readable");
+    while let Some((_, stored)) = walk.here() {
+        records.push(Record::from_bytes(stored).expect("a record"));
+        walk.step().expect("readable");
+    }
+    records
+}
+
+#[test]
+fn whoever_is_forgotten_is_gone_from_every_partition_and_stays_so() {
+    let folder = folder();
+    let store = open(&folder);
+    add(&store, "ann", 10);
+    add(&store, "ben", 10);
+    let other = store.partition(1, 0, i64::MIN);
+    let entry = Entry::new(START_MS + 20, 20);
+    let fold = |record: &mut Record| record.fold(MATCHER, KEPT, entry.into()) == Folded::Kept;
+    other.hot.update(&PersonKey::new(PROJECT, "ann"), entry.time_ms(), fold);
+    store.checkpoint(START_MS).expect("durable");
+    store.sweep(0, 0);
+    assert_eq!(store.memory().people, 0);
+    assert!(forget(&store, "ann", 30) && !forget(&store, "ann", 29), "the latest counts");
+    assert_eq!(times(&store, "ann"), [0; 0], "at once, and though she lies on disk");
+    let mut known = Vec::new();
+    let each = |id: &str, record: Record| known.push((id.to_owned(), record.is_empty()));
+    store.each_person(PROJECT, each).expect("readable");
+    known.sort();
+    assert_eq!(known, [("ann".to_owned(), true), ("ben".to_owned(), false)]);
+    let glanced = store.glance(&PersonKey::new(PROJECT, "ann")).expect("readable");
+    assert!(glanced.is_empty());
+    store.checkpoint(START_MS).expect("durable");
+    assert!(durable(&store, 1)[0].is_empty(), "nothing is left of her on disk");
+    assert_eq!(durable(&store, 0).iter().filter(|record| record.is_empty()).count(), 1);
+    drop(store);
+    let store = open(&folder);
+    add(&store, "ann", 25);
+    add(&store, "ann", 30);
+    assert_eq!(times(&store, "ann"), [0; 0], "what comes late is refused after a restart too");
+    store.checkpoint(START_MS).expect("durable");
+    let empty = durable(&store, 0).iter().filter(|record| record.is_empty()).count();
+    assert_eq!(empty, 1, "and isn't written either");
+    add(&store, "ann", 31);
+    assert_eq!(times(&store, "ann"), [31]);
+    assert_eq!(times(&store, "ben"), [10]);
+    store.checkpoint(START_MS).expect("durable");
+    drop(store);
+    assert_eq!(times(&open(&folder), "ann"), [31]);
+}
+
+/// What isn't durable yet is told again by the log; what is, must be.
+#[test]
+fn a_checkpoint_that_fails_forgets_nobody_and_the_next_one_does() {
+    let disk = crate::simulation::disk::SimulatedDisk::default();
+    let keep = Arc::new(Keeping::default());
+    let open = || {
+        let disk = Box::new(disk.clone());
+        let store = Store::on(disk, Arc::clone(&keep), Path::new("simulated"), "test");
+        let store = store.expect("a store");
+        store.keep_for(&[&catalog()]);
+        store
+    };
+    let store = open();
+    add(&store, "ann", 10);
+    store.checkpoint(START_MS).expect("durable");
+    assert!(forget(&store, "ann", 20));
+    disk.break_next(crate::simulation::disk::Break::Unsynced);
+    store.checkpoint(START_MS).expect_err("a broken disk");
+    assert_eq!(times(&open(), "ann"), [10]);
+    store.checkpoint(START_MS).expect("durable");
+    assert_eq!(times(&open(), "ann"), [0; 0]);
+    add(&store, "ann", 5);
+    store.checkpoint(START_MS).expect("durable");
+    assert_eq!(times(&open(), "ann"), [0; 0]);
+}
+
+/// Folds an event of Ann's that is seen, sets her plan once and takes her for somebody else's.
+fn is_seen(store: &Store, after_ms: i64) {
+    let stamp = Entry::new(START_MS + after_ms, after_ms as u64);
+    let value = after_ms.to_string();
+    let register = Register { key: "plan".into(), kind: Kind::SetOnce, stamp, value: value.into() };
+    let link = Link { stamp, role: Role::Belongs, other: format!("u{after_ms}").into() };
+    let ann = PersonKey::new(PROJECT, "ann");
+    store.partition(0, 0, i64::MIN).hot.update(&ann, stamp.time_ms(), |record| {
+        record.fold(FIRST, EVER, stamp.into());
+        record.write(&register) && record.link(&link)
+    });
+}
+
+/// What was first before, and a copy of it that comes late, can't stand in the way of what is
+/// first now; nor does it where nobody has read what is durable of the person.
+#[test]
+fn what_was_first_does_not_hide_what_is_first_now() {
+    for restarted in [false, true] {
+        let folder = folder();
+        let mut store = open(&folder);
+        is_seen(&store, 10);
+        store.checkpoint(START_MS).expect("durable");
+        forget(&store, "ann", 20);
+        if restarted {
+            store.checkpoint(START_MS).expect("durable");
+            drop(store);
+            store = open(&folder);
+            is_seen(&store, 10);
+        }
+        is_seen(&store, 40);
+        let record = store.read(PROJECT, "ann").expect("readable");
+        let first_ms = record.window(FIRST).newest().map(Entry::time_ms);
+        assert_eq!(first_ms, Some(START_MS + 40), "restarted: {restarted}");
+        let told: Vec<_> = record.registers().map(|r| r.value.into_owned()).collect();
+        assert_eq!(told, ["40"]);
+        let links: Vec<_> = record.links().map(|link| link.other.into_owned()).collect();
+        assert_eq!(links, ["u40"]);
+    }
+}
+
+/// The other id's own record isn't touched, and its link isn't seen all the same.
+#[test]
+fn a_link_with_whoever_was_forgotten_is_not_followed() {
+    let folder = folder();
+    let store = open(&folder);
+    let link = |id: &str, role, other: &str, after_ms: i64| {
+        let stamp = Entry::new(START_MS + after_ms, after_ms as u64);
+        let other = other.to_owned();
+        let link = Link { stamp, role, other: other.into() };
+        let partition = store.partition(0, 0, i64::MIN);
+        let key = PersonKey::new(PROJECT, id);
+        partition.hot.update(&key, stamp.time_ms(), |record| record.link(&link));
+    };
+    link("ann", Role::Absorbs, "phone", 10);
+    link("phone", Role::Absorbed, "ann", 10);
+    forget(&store, "phone", 20);
+    link("ann", Role::Absorbs, "tablet", 30);
+    let links = |id| {
+        let record = store.read(PROJECT, id).expect("readable");
+        record.links().map(|link| link.other.into_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(links("phone"), [""; 0]);
+    assert_eq!(links("ann"), ["tablet"]);
+    link("ann", Role::Absorbs, "phone", 40);
+    assert_eq!(links("ann"), ["tablet", "phone"], "a new link counts");
 }

@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 
 use schemas::ids::{MatcherId, ProjectId};
 use schemas::record::Record;
-use schemas::scan::Place;
+use schemas::scan::{HASH_BYTES, Place};
 use schemas::window::Kept;
 
 use super::copies::Copies;
 use super::durable::Walk;
+use super::forgotten::Forgotten;
 use super::hot::{SHARDS, shard_of};
 use super::{Partition, PersonKey, Store, StoreError, keys};
 
@@ -69,7 +70,8 @@ impl Store {
         let mut sources = self.sources(shard, between)?;
         let kept = self.kept();
         let mut place = Vec::new();
-        let mut joined = Joined::default();
+        let (record, part) = (Record::default(), Record::default());
+        let mut joined = Joined { forgotten: &self.forgotten, record, parts: 0, part };
         loop {
             let nearest = sources.iter().filter_map(Source::place).min();
             let Some(nearest) = nearest.filter(|place| between.has(place)) else {
@@ -122,7 +124,8 @@ impl Store {
             } else {
                 None
             };
-            for found in [hot.map(|(record, _)| record), durable].into_iter().flatten() {
+            for mut found in [hot.map(|(record, _)| record), durable].into_iter().flatten() {
+                self.forgotten.apply(key.bytes(), &mut found);
                 match &mut joined {
                     Some(joined) => joined.merge(&found, &kept),
                     None => joined = Some(found),
@@ -157,24 +160,28 @@ impl Store {
 }
 
 /// What was found of one place so far.
-#[derive(Default)]
-struct Joined {
+struct Joined<'s> {
+    forgotten: &'s Forgotten,
     record: Record,
     parts: usize,
     /// Memory for the part that is added.
     part: Record,
 }
 
-impl Joined {
+impl Joined<'_> {
     fn add(
         &mut self,
+        place: &[u8],
         stored: &[u8],
         kept: &impl Fn(MatcherId) -> Option<Kept>,
     ) -> Result<(), StoreError> {
+        let person = place.get(HASH_BYTES..).unwrap_or_default();
         if self.parts == 0 {
             self.record.read(stored)?;
+            self.forgotten.apply(person, &mut self.record);
         } else {
             self.part.read(stored)?;
+            self.forgotten.apply(person, &mut self.part);
             self.record.merge(&self.part, kept);
         }
         self.parts += 1;
@@ -197,18 +204,18 @@ impl Source<'_> {
     fn take(
         &mut self,
         place: &[u8],
-        joined: &mut Joined,
+        joined: &mut Joined<'_>,
         kept: &impl Fn(MatcherId) -> Option<Kept>,
     ) -> Result<(), StoreError> {
         let mut whole = false;
         if let Some(copy) = self.hot.here().filter(|copy| copy.place == place) {
-            joined.add(copy.record, kept)?;
+            joined.add(place, copy.record, kept)?;
             whole = copy.whole;
             self.hot.step();
         }
         if let Some((_, stored)) = self.durable.here().filter(|(at, _)| *at == place) {
             if !whole {
-                joined.add(stored, kept)?;
+                joined.add(place, stored, kept)?;
             }
             self.durable.step()?;
         }

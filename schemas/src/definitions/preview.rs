@@ -51,7 +51,12 @@ pub fn preview(project: &Project, text: &str) -> Result<Preview, Vec<Problem>> {
     };
     let mut kept = Kept { project, numbers: numbers(project), missing: Vec::new() };
     kept.retain(&mut cohort.members);
-    let resolver = Resolver { project: project.id, zone: project.time_zone.clone(), numbers: kept.numbers, places };
+    let resolver = Resolver {
+        project: project.id,
+        zone: project.time_zone.clone(),
+        numbers: kept.numbers,
+        places,
+    };
     let mut not_kept = kept.missing;
     not_kept.dedup();
     Ok(Preview { members: resolver.condition(&cohort.members), not_kept })
@@ -66,7 +71,10 @@ fn numbers(project: &Project) -> BTreeMap<String, Watched> {
             take: matcher.take.clone(),
             needs: matcher.kept,
         };
-        (draft.canonical(project.id, &project.time_zone), Watched { matcher: matcher.id, kept: matcher.kept })
+        (
+            draft.canonical(project.id, &project.time_zone),
+            Watched { matcher: matcher.id, kept: matcher.kept },
+        )
     });
     let mut numbers: BTreeMap<String, Watched> = BTreeMap::new();
     for (canonical, watched) in numbered {
@@ -121,7 +129,7 @@ impl Kept<'_> {
     }
 
     fn has(&self, matcher: &MatcherDraft) -> bool {
-        let known = self.numbers.get(&matcher.canonical(self.project.id));
+        let known = self.numbers.get(&matcher.canonical(self.project.id, &self.project.time_zone));
         known.is_some_and(|known| {
             known.kept.k >= matcher.needs.k && known.kept.horizon_ms >= matcher.needs.horizon_ms
         })

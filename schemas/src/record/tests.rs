@@ -51,3 +51,28 @@ fn records_of_version_1_are_read() {
     assert_eq!(Record::from_bytes(&old), Err(RecordError::Torn));
     assert_eq!(Record::from_bytes(&[9, 0, 0, 0, 0]), Err(RecordError::Version(9)));
 }
+
+/// Of a full stretch that is forgotten in part, those that were dropped from its middle may be
+/// missed.
+#[test]
+fn a_stretch_that_is_forgotten_in_part_leaves_no_silent_hole() {
+    let kept = Kept { keep: Keep::Stretches(10_000), k: 1, horizon_ms: 60_000 };
+    let mut record = Record::default();
+    for (time_ms, tag) in [(1_000, 1), (2_000, 2), (5_000, 3), (7_000, 4)] {
+        record.fold(MATCHER, kept, at(time_ms, tag).into());
+    }
+    let counted = |record: &Record| {
+        let range = crate::window::Range {
+            after_ms: at(0, 0).time_ms(),
+            until_ms: at(10_000, 0).time_ms(),
+        };
+        crate::window::stretches::count(record.window(MATCHER), 1, 10_000, range)
+    };
+    let before = counted(&record);
+    assert_eq!((before.seen, before.more), (2, true));
+    record.forget(at(1_500, 0).time_ms(), |_| Some(kept));
+    let after = counted(&record);
+    assert_eq!((after.seen, after.more), (1, true), "2 and 5 were dropped, and are later");
+    record.forget(at(7_000, 0).time_ms(), |_| Some(kept));
+    assert!(record.is_empty());
+}

@@ -127,6 +127,25 @@ impl Kept {
         }
     }
 
+    /// What is stored without what was at `until_ms` and before.
+    pub fn after(self, stored: &[u8], until_ms: i64) -> Vec<u8> {
+        if matches!(self.keep, Keep::Values | Keep::Numbers) {
+            return values::after(stored, until_ms);
+        }
+        let window = Window::new(stored);
+        let lost_ms = match self.keep {
+            Keep::Stretches(length_ms) => {
+                stretches::lost_after(self.k, length_ms, window, until_ms)
+            }
+            _ => window.lost_ms(),
+        };
+        let entries = window.entries().filter(|entry| entry.time_ms() > until_ms);
+        let mut after = stored_of(&entries.collect::<Vec<_>>());
+        let lost_ms = lost_ms.filter(|lost_ms| *lost_ms > until_ms);
+        after.extend(lost_ms.map(i64::to_le_bytes).into_iter().flatten());
+        after
+    }
+
     /// The newest entry that is stored.
     pub fn newest_of(self, stored: &[u8]) -> Option<Entry> {
         match self.keep {

@@ -51,6 +51,19 @@ pub fn count(window: Window<'_>, k: u16, length_ms: i64, range: Range) -> Count 
     counted
 }
 
+/// Since when the stretches are whole once all of `until_ms` and before is gone: where that takes
+/// a part of a full stretch, others that were dropped from it were later.
+pub(super) fn lost_after(k: u16, length_ms: i64, window: Window<'_>, until_ms: i64) -> Option<i64> {
+    let k = usize::from(k);
+    let entries: Vec<Entry> = window.entries().collect();
+    let stretches = entries.chunk_by(|a, b| index(*a, length_ms) == index(*b, length_ms));
+    let torn = stretches.filter(|stretch| {
+        let stay = stretch.partition_point(|entry| entry.time_ms() > until_ms);
+        stretch.len() == 2 * k && (1..2 * k).contains(&stay)
+    });
+    torn.map(|stretch| stretch[k - 1].time_ms()).max().max(window.lost_ms())
+}
+
 /// What is stored once entries were added, of which others of `lost_ms` and before may have been
 /// lost; none if that changes nothing.
 pub(super) fn merge(

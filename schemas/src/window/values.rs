@@ -115,6 +115,15 @@ pub(super) fn merge(
     (changed != stored).then_some(changed)
 }
 
+/// What is stored without hits of `until_ms` and before.
+pub(super) fn after(stored: &[u8], until_ms: i64) -> Vec<u8> {
+    let held = Values::new(stored);
+    let stays = |hit: &Hit| hit.entry.time_ms() > until_ms;
+    let older: Vec<Hit> = held.older().filter(stays).collect();
+    let newest: Vec<Hit> = held.newest().filter(stays).collect();
+    if older.is_empty() && newest.is_empty() { Vec::new() } else { stored_of(&older, &newest) }
+}
+
 /// An event stands once, at the earliest time seen for it; of two values at one time the smaller
 /// stays, whichever came first.
 fn insert(newest: &mut Vec<Hit>, hit: Hit) {

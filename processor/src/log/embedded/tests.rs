@@ -52,7 +52,7 @@ impl Story {
     }
 
     fn append(&self, count: usize) {
-        let record = Outgoing { key: "phc:ann".to_owned(), value: b"{}".to_vec() };
+        let record = Outgoing { key: "phc:ann".to_owned(), value: b"{}".to_vec(), partition: None };
         let (done, written) = oneshot::channel();
         let group = Group { records: vec![record; count], done };
         self.log().queue.send(group).expect("the writer listens");
