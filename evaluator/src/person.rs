@@ -64,6 +64,14 @@ impl<'a> Person<'a> {
         }
     }
 
+    /// The instants in epoch milliseconds at which the clock alone may change whether it passes.
+    pub fn turns_ms(&self, filter: &Filter) -> Vec<i64> {
+        match self.property(&filter.key) {
+            Ok(Some(value)) => filter.turns_ms(&value, self.moment),
+            _ => Vec::new(),
+        }
+    }
+
     /// The person's property, as conditions see it; none where there is none.
     ///
     /// # Errors

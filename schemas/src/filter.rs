@@ -173,6 +173,18 @@ impl Filter {
         matches!(self.test, Test::Senseless | Test::Version(Range::Senseless))
     }
 
+    /// The instants in epoch milliseconds at which the clock alone may change what
+    /// [`Filter::matches`] says of this value; those that have passed may be among them.
+    pub fn turns_ms(&self, value: &Value, moment: Moment<'_>) -> Vec<i64> {
+        match &self.test {
+            Test::Dated(_, asked) => match Date::of(value) {
+                Some(told) => asked.meets_ms(&told, moment),
+                None => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+
     /// Text that is equal for equal filters, and for no others; but for the project's time zone,
     /// where they are about dates.
     pub fn canonical(&self) -> String {

@@ -8,6 +8,7 @@ use evaluator::context::Context;
 use evaluator::evaluate::evaluate;
 use schemas::catalog::{Project, Registry};
 use schemas::definitions::{Source, compile};
+use schemas::filter::Moment;
 use schemas::lookup::{Coverage, Facts};
 use schemas::record::Record;
 use schemas::window::{Entry, Hit};
@@ -98,6 +99,7 @@ fn project() -> Result<Project, String> {
 fn facts(project: &Project, events: usize) -> Facts {
     let mut dice = Dice::new(20);
     let mut record = Record::default();
+    let moment = Moment { now_ms: NOW_MS, zone: &project.time_zone };
     for _ in 0..events {
         let name = *dice.pick(&["seen", "seen", "seen", "added", "searched", "bought", "refund"]);
         let reach_ms = if dice.per_mille(200) { 40 * 24 * 3_600_000 } else { 3_600_000 };
@@ -110,7 +112,7 @@ fn facts(project: &Project, events: usize) -> Facts {
                 continue;
             }
             let value = matcher.take.property().map(|key| given(key, &mut dice));
-            if let Some(value) = matcher.take.of(value.as_ref()) {
+            if let Some(value) = matcher.take.of(value.as_ref(), moment) {
                 record.fold(matcher.id, matcher.kept, Hit { entry, value });
             }
         }

@@ -39,7 +39,7 @@ impl Turns {
     }
 
     /// One more: `length_ms` after `time_ms`, unless that has passed or is never.
-    fn add(&mut self, time_ms: i64, length_ms: i64) {
+    pub fn add(&mut self, time_ms: i64, length_ms: i64) {
         let Some(at_ms) = time_ms.checked_add(length_ms).filter(|at_ms| *at_ms > self.now_ms)
         else {
             return;

@@ -140,8 +140,9 @@ impl<'a, 'q> Tree<'a, 'q> {
         parts.iter().map(|part| self.node(part)).collect()
     }
 
-    fn property(&self, filter: &'a Filter) -> Said<'a> {
+    fn property(&mut self, filter: &'a Filter) -> Said<'a> {
         let person = self.asked.person();
+        person.turns_ms(filter).into_iter().for_each(|at_ms| self.turns.add(at_ms, 0));
         let value = person.property(&filter.key).map(|value| value.map(|value| value.into_owned()));
         let source = if person.says(filter) { Source::Given } else { Source::Kept };
         Said::Property { filter, value, source }

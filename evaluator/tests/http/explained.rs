@@ -143,3 +143,23 @@ fn it_is_counted_for_itself() {
     }
     assert!(!metrics.contains("sluice_flag_checks_total{"), "{metrics}");
 }
+
+/// A date that is told moves no more, and "seven days ago" does.
+#[test]
+fn a_trial_tells_when_it_ends() {
+    let trial = "rules:\n  - when: { person: { signed_up: { after: 7d ago } } }\n";
+    let project = "token: phc_shop\nsecrets: [ phs_shop ]\n";
+    let shop = Shop::with(&[("shop/project.yaml", project), ("shop/flags/trial.yaml", trial)]);
+    let signed_up = json!({ "event": "$set", "distinct_id": "ann",
+        "timestamp": NOON_MS, "properties": { "$set": { "signed_up": NOON_MS / 1_000 } } });
+    let batch = json!({ "api_key": crate::shop::TOKEN, "batch": [signed_up] });
+    assert_eq!(shop.post("/batch/", &batch).status, 200);
+    shop.at(MINUTE_MS);
+    let explained = ask(&shop, "flag=trial&distinct_id=ann", &[]).json();
+    assert_eq!(explained["is"]["value"], true);
+    let next = &explained["changes"]["next"];
+    assert_eq!(
+        (&next["in_ms"], &next["to"]["value"]),
+        (&json!((7 * 24 * 60 - 1) * MINUTE_MS), &json!(false))
+    );
+}

@@ -1,9 +1,9 @@
 //! Dates as properties and filters tell them: instants, times on the project's clock, or so long
 //! ago. The rules are those of PostHog's server.
 
-use jiff::Timestamp;
 use jiff::civil::{self, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{Span, Timestamp};
 use serde_json::{Value, json};
 
 use super::Moment;
@@ -87,6 +87,31 @@ impl Date {
         }
     }
 
+    /// The instants in epoch milliseconds around which this date and another pass each other,
+    /// where one of them moves on with now. A date that lies so many months back doesn't move
+    /// evenly: it stands at the end of a short month, and begins that day anew.
+    pub fn meets_ms(&self, other: &Date, moment: Moment<'_>) -> Vec<i64> {
+        let (moving, fixed) = match (self.is_relative(), other.is_relative()) {
+            (true, false) => (self, other),
+            (false, true) => (other, self),
+            _ => return Vec::new(),
+        };
+        let Some(fixed_ns) = fixed.instant_ns(moment) else { return Vec::new() };
+        let around = |at_ms: i64| [at_ms.saturating_sub(1), at_ms, at_ms.saturating_add(1)];
+        match moving {
+            Date::Ago(ago_ms) => {
+                let fixed_ms = i64::try_from(fixed_ns.div_euclid(MILLISECOND_NS));
+                let meet_ms = fixed_ms.ok().and_then(|fixed_ms| fixed_ms.checked_add(*ago_ms));
+                meet_ms.into_iter().flat_map(around).collect()
+            }
+            Date::Back(number, unit) => {
+                let meets = meets(fixed_ns, *number, *unit, moment);
+                meets.into_iter().flat_map(around).collect()
+            }
+            Date::At(_) | Date::Wall(_) => Vec::new(),
+        }
+    }
+
     /// Equal for equal dates, and for no others.
     pub fn canonical(&self) -> Value {
         match self {
@@ -134,6 +159,52 @@ fn back(wall: DateTime, number: i64, unit: char) -> Option<DateTime> {
         }
     };
     wall.checked_sub(jiff::SignedDuration::from_hours(hours)).ok()
+}
+
+/// When a date so long before now may pass an instant, begin the instant's day anew, or be a time
+/// that the clock skips: on the days around those that lie as long after it.
+fn meets(instant_ns: i128, number: i64, unit: char, moment: Moment<'_>) -> Vec<i64> {
+    let span = match unit {
+        'h' => Span::new().try_hours(number),
+        'd' => Span::new().try_days(number),
+        'w' => Span::new().try_weeks(number),
+        'm' => Span::new().try_months(number),
+        _ => Span::new().try_years(number),
+    };
+    let (Ok(span), zone) = (span, moment.zone) else { return Vec::new() };
+    let mut walls: Vec<DateTime> =
+        Timestamp::from_nanosecond(instant_ns).iter().map(|i| zone.to_datetime(*i)).collect();
+    walls.extend(next_skip(number, unit, moment));
+    let mut meets = Vec::new();
+    for later in walls.iter().filter_map(|wall| wall.checked_add(span).ok()) {
+        for day in (-1..=4).filter_map(|n| later.checked_add(Span::new().days(n)).ok()) {
+            for wall in [day, day.date().at(0, 0, 0, 0)] {
+                let shown = zone.to_ambiguous_timestamp(wall);
+                let both = [shown.earlier(), shown.later()].into_iter().flatten();
+                meets.extend(both.map(Timestamp::as_millisecond));
+            }
+        }
+    }
+    meets
+}
+
+/// What the clock shows before and after the next two times that it is changed, counted from so
+/// long before now: where it is changed at all, the next skip is one of them.
+fn next_skip(number: i64, unit: char, moment: Moment<'_>) -> Vec<DateTime> {
+    let zone = moment.zone;
+    let now = Timestamp::from_millisecond(moment.now_ms).ok();
+    let then = now.and_then(|now| back(zone.to_datetime(now), number, unit));
+    let Some(then) = then.and_then(|then| zone.to_ambiguous_timestamp(then).earlier().ok()) else {
+        return Vec::new();
+    };
+    let day_before = then.checked_sub(jiff::SignedDuration::from_hours(24)).unwrap_or(then);
+    let changes = zone.following(day_before).take(2);
+    let edges = changes.filter_map(|change| {
+        let instant = change.timestamp();
+        let before = instant.checked_sub(jiff::SignedDuration::from_millis(1)).ok()?;
+        Some([zone.to_datetime(before), zone.to_datetime(instant)])
+    });
+    edges.flatten().collect()
 }
 
 fn in_month(year: i16, month: i8, day: i8) -> Option<civil::Date> {

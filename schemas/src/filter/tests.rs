@@ -174,3 +174,18 @@ fn canonical_text_is_equal_for_equal_filters_only() {
     different.dedup();
     assert_eq!(different.len(), 23);
 }
+
+#[test]
+fn filters_are_told_in_words() {
+    let words = |operator, value| filter(operator, value, PropertyMatching::V2).words();
+    for (operator, value, expected) in [
+        ("is_date_before", json!("2026-01-31"), "`plan` is before 2026-01-31T00:00:00"),
+        ("is_date_after", json!("2026-01-31T10:00+02"), "`plan` is after 2026-01-31T08:00:00Z"),
+        ("is_date_exact", json!("-3m"), "`plan` is at 3 months ago"),
+        ("semver_gte", json!("v2.1"), "`plan` is a version >= 2.1.0"),
+        ("semver_caret", json!("2.1"), "`plan` is a version of ^2.1.0"),
+        ("semver_eq", json!("x"), "`plan` is asked what no value passes"),
+    ] {
+        assert_eq!(words(operator, value), expected);
+    }
+}

@@ -5,8 +5,10 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::check;
+use crate::comparison::Comparison;
 use crate::filter::date::Date;
 use crate::filter::{Filter, Moment, PropertyMatching};
+use crate::time::{DAY_MS, HOUR_MS};
 
 #[test]
 #[rustfmt::skip]
@@ -156,4 +158,37 @@ fn a_property_may_be_a_relative_date_too() {
     check("is_date_before", json!("-7d"), json!(["-8d", "8d"]), json!(["-6d", "-7d"]));
     let now = ["2026-03-31T10:00:00.5Z", "2026-03-24T10:00:00.5Z", "2026-03-24T10:00:00.501Z"];
     check("is_date_after", json!("-7d"), json!([now[0], now[2]]), json!([now[1], "2026-03-23"]));
+}
+
+/// Between two turns nothing changes, whatever the date is and however it moves.
+#[test]
+fn answers_change_at_turns_only() {
+    let zone = TimeZone::get("Europe/Berlin").expect("a time zone");
+    let began_ms = 1_774_000_000_000;
+    let told = [json!("2026-02-28T13:07:00.5+01:00"), json!("2026-03-24"), json!(1_774_440_000.25)];
+    let asked = ["-1m", "-3d", "-30h", "-1w", "-2m", "-1y"].map(Date::parse);
+    let asked = asked.into_iter().chain([Some(Date::Ago(3 * DAY_MS)), Date::parse("2026-02-28")]);
+    let mut changes = 0;
+    for (value, date) in asked.flat_map(|date| told.iter().map(move |v| (v, date.clone()))) {
+        for comparison in [Comparison::Less, Comparison::Greater] {
+            let filter = Filter::dated("p", comparison, date.clone().expect("a date"));
+            let at = |now_ms| Moment { now_ms, zone: &zone };
+            let turns = filter.turns_ms(value, at(began_ms));
+            let mut held = filter.matches(Some(value), at(began_ms));
+            // A step that meets minutes, and every millisecond around those that are told.
+            let mut instants: Vec<i64> = (0..60 * 24).map(|n| began_ms + n * HOUR_MS).collect();
+            instants.extend(turns.iter().flat_map(|turn_ms| turn_ms - 2..=turn_ms + 2));
+            instants.retain(|at_ms| *at_ms >= began_ms);
+            instants.sort_unstable();
+            let mut before_ms = began_ms;
+            for at_ms in instants {
+                let holds = filter.matches(Some(value), at(at_ms));
+                let told = turns.iter().any(|turn| (before_ms + 1..=at_ms).contains(turn));
+                assert!(holds == held || told, "{value} {date:?} at {at_ms}");
+                changes += i32::from(holds != held);
+                (held, before_ms) = (holds, at_ms);
+            }
+        }
+    }
+    assert!(changes > 20, "{changes} changes were seen");
 }
