@@ -4,6 +4,7 @@
 //! `SIMULATION_SEEDS=100000` runs so many.
 
 pub mod disk;
+mod everybody;
 mod log;
 mod node;
 mod truth;

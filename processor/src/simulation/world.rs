@@ -1,7 +1,5 @@
 //! A world: a log, a disk, definitions, and a node that crashes, all turned by one seed.
 
-use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,11 +8,11 @@ use evaluator::context::Context;
 use evaluator::evaluate::evaluate;
 use fastrand::Rng;
 use schemas::forgetting::EVENT;
-use schemas::lookup::{Facts, Lookup, Position, Sought};
-use schemas::scan::{Met, Place, Scan, Stretch};
+use schemas::lookup::Lookup;
 use tempfile::TempDir;
 
 use super::disk::{Break, SimulatedDisk};
+use super::everybody;
 use super::log::SimulatedLog;
 use super::node::Node;
 use super::truth::{NAMES, Rule, SKEW_MS, Sent};
@@ -248,12 +246,7 @@ impl World {
         for number in 0..PEOPLE {
             let whom = format!("p{number}");
             let context = Context { distinct_id: whom.clone(), ..Context::default() };
-            let facts = answer_of(node.here.lookup(Sought {
-                project: project.id,
-                distinct_ids: &[&whom],
-                at_least: &Position::new(),
-                now_ms,
-            }));
+            let facts = everybody::lookup(node, project.id, &whom, now_ms);
             for decision in evaluate(project, &context, &facts, now_ms) {
                 self.compared += 1;
                 if decision.failed() {
@@ -283,53 +276,10 @@ impl World {
         }
     }
 
-    /// A walk over everybody tells of each person once, and the same as a lookup does.
     fn walk(&self) {
-        let Some(node) = &self.node else { return };
-        let catalog = node.definitions.catalog().load_full();
-        let project = catalog.only_project().expect("one project");
-        let (now_ms, at_least) = (self.now_ms(), Position::new());
-        let stretch = Stretch {
-            project: project.id,
-            after: &Place::default(),
-            before: None,
-            at_least: &at_least,
-            now_ms,
-            asked_ms: now_ms,
-        };
-        let mut met = BTreeMap::new();
-        let walked = node.here.scan(&stretch, &mut |one| {
-            if let Met::Person { distinct_id, facts } = one {
-                let before = met.insert(distinct_id.to_owned(), facts.clone());
-                assert!(before.is_none(), "{distinct_id} came twice");
-            }
-            ControlFlow::Continue(())
-        });
-        assert_eq!(walked, Ok(None));
-        for number in 0..PEOPLE {
-            let whom = format!("p{number}");
-            let facts = answer_of(node.here.lookup(Sought {
-                project: project.id,
-                distinct_ids: &[&whom],
-                at_least: &at_least,
-                now_ms,
-            }));
-            let walked = met.remove(&whom);
-            let known = facts.record.is_known(node.store.kept(), now_ms);
-            assert_eq!(walked.is_some(), known, "{whom}");
-            // Records may differ by what no condition can see: on disk that is gone sooner, or
-            // later, than in memory.
-            let context = Context { distinct_id: whom.clone(), ..Context::default() };
-            let decided = |facts: &Facts| -> Vec<(bool, bool)> {
-                let decisions = evaluate(project, &context, facts, now_ms);
-                decisions.iter().map(|flag| (flag.outcome.enabled, flag.failed())).collect()
-            };
-            if let Some(walked) = walked {
-                assert_eq!(walked.unknown, facts.unknown, "{whom}");
-                assert_eq!(decided(&walked), decided(&facts), "{whom}");
-            }
+        if let Some(node) = &self.node {
+            everybody::agree(node, PEOPLE, self.now_ms());
         }
-        assert!(met.is_empty(), "{:?}", met.keys());
     }
 
     /// Nothing happens any more until all is read and filled; then everything has to be known.
@@ -349,15 +299,5 @@ impl World {
             }
         }
         panic!("it never came to rest");
-    }
-}
-
-/// The answer of a future that is ready.
-fn answer_of<T>(future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match future.as_mut().poll(&mut context) {
-        std::task::Poll::Ready(answer) => answer,
-        std::task::Poll::Pending => panic!("a lookup of this node's own state never waits"),
     }
 }
