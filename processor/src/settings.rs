@@ -51,7 +51,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("kafka_partitions", "8", "partitions of the topic if Sluice has to make it"),
     setting("checkpoint_interval_ms", "4000", "milliseconds from one checkpoint to the next"),
     setting("hot_bytes", "268435456", "bytes of people held in memory at most"),
-    setting("cache_bytes", "33554432", "bytes of RocksDB's block cache"),
+    setting("cache_bytes", "16777216", "bytes of RocksDB's block cache"),
     setting("log_retention_ms", "604800000", "milliseconds the embedded log keeps records"),
     setting("log_retention_bytes", "4294967296", "bytes the embedded log takes at most"),
     setting("skew_ms", "5000", "milliseconds an event may be ahead of its record"),
