@@ -176,7 +176,9 @@ impl Record {
     fn merge_windows(&mut self, other: &Record, kept: impl Fn(MatcherId) -> Option<Kept>) {
         for (matcher, stored) in other.windows() {
             let Some(kept) = kept(matcher) else { continue };
-            if kept.keep == Keep::Newest {
+            let is_newest = kept.keep == Keep::Newest;
+            // In place, as long as both tell the same of every event.
+            if is_newest && !Window::new(stored).disagrees(self.window(matcher)) {
                 let window = Window::new(stored);
                 window.entries().for_each(|entry| _ = self.fold_newest(matcher, kept.k, entry));
                 window.lost_ms().into_iter().for_each(|lost_ms| self.lose(matcher, lost_ms));

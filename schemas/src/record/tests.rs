@@ -32,6 +32,24 @@ fn a_copy_that_is_older_than_all_that_is_kept_leaves_no_silent_hole() {
     assert_eq!(merged.window(MATCHER).len(), 3);
 }
 
+/// Whichever of the two was in memory when the other came.
+#[test]
+fn merging_an_earlier_copy_tells_what_folding_it_does() {
+    let kept = |_| Some(Kept::newest(3, 60_000));
+    for early in [1, 5, 8] {
+        let durable = folded(&[(6, 1), (7, 2), (8, 3), (9, 4), (10, 5)]);
+        let hot = folded(&[(early, 5), (20, 6)]);
+        let mut whole = durable.clone();
+        for (time_ms, tag) in [(early, 5), (20, 6)] {
+            whole.fold(MATCHER, Kept::newest(3, 60_000), at(time_ms, tag).into());
+        }
+        for (mut one, other) in [(hot.clone(), &durable), (durable.clone(), &hot)] {
+            one.merge(other, kept);
+            assert_eq!(one, whole, "{early}");
+        }
+    }
+}
+
 #[test]
 fn a_copy_inside_a_window_that_is_not_full_loses_nothing() {
     let mut record = folded(&[(9, 4), (10, 5)]);

@@ -115,7 +115,7 @@ impl Kept {
     pub fn merge(self, stored: &[u8], other: &[u8]) -> Option<Vec<u8>> {
         let window = || Window::new(other);
         match self.keep {
-            Keep::Newest => None,
+            Keep::Newest => Some(newest::merge(Window::new(stored), window(), self.k)),
             Keep::Earliest => earliest(stored, window().newest()?),
             Keep::Stretches(_) => {
                 stretches::merge(self, stored, window().entries(), window().lost_ms())

@@ -72,6 +72,23 @@ impl<'a> Window<'a> {
         self.entries().skip_while(newer).take_while(inside).count()
     }
 
+    /// Whether some event stands at another time in `other`.
+    pub fn disagrees(self, other: Window<'_>) -> bool {
+        let differs = |a: Entry, b: Entry| a.tag() == b.tag() && a != b;
+        self.entries().any(|entry| other.entries().any(|held| differs(entry, held)))
+    }
+
+    /// Entries of this instant and before may have been pushed out by copies of events that
+    /// happened earlier, as `other` tells: what folding those here would say.
+    fn lost_by(self, other: Window<'_>, k: usize) -> Option<i64> {
+        let oldest = self.entries().last().filter(|_| self.len() >= k)?;
+        let is_last = |entry| match self.placing(entry, k as u16) {
+            Placing::Instead { at, .. } => at + 1 == k,
+            _ => false,
+        };
+        other.entries().any(is_last).then(|| oldest.time_ms())
+    }
+
     /// Where `entry` goes in a window that keeps `k`, and which entry it takes out.
     pub fn placing(self, entry: Entry, k: u16) -> Placing {
         let mut at = None;
@@ -95,6 +112,20 @@ impl<'a> Window<'a> {
             (None, None) => Placing::At(self.len()),
         }
     }
+}
+
+/// What is stored of both, each event at the earlier of its times.
+pub(super) fn merge(one: Window<'_>, other: Window<'_>, k: u16) -> Vec<u8> {
+    let k = usize::from(k);
+    let mut entries: Vec<Entry> = one.entries().chain(other.entries()).collect();
+    entries.sort_unstable_by_key(|entry| (entry.tag(), *entry));
+    entries.dedup_by_key(|entry| entry.tag());
+    entries.sort_unstable_by(|a, b| b.cmp(a));
+    entries.truncate(k);
+    let lost = [one.lost_ms(), other.lost_ms(), one.lost_by(other, k), other.lost_by(one, k)];
+    let lost = lost.into_iter().flatten().max().map(i64::to_le_bytes);
+    let entries = entries.into_iter().flat_map(Entry::to_bytes);
+    entries.chain(lost.into_iter().flatten()).collect()
 }
 
 /// Where an entry goes in a window.
