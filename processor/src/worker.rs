@@ -203,8 +203,9 @@ impl<R: Reader> Worker<R> {
             self.restart(partition, offset, seen_ms);
         }
         self.following.log_time_ms.fetch_max(log_time_ms, Ordering::Relaxed);
-        self.publish();
+        // Counted before it is published: whoever sees its effect sees it counted.
         self.metrics.count_events(&mut self.counts, self.fold.catalog());
+        self.publish();
         read.map(|_| ())
     }
 
