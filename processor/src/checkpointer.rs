@@ -45,6 +45,7 @@ impl<L: Log> Checkpointer<L> {
             self.metrics.hot_people.set(memory.people as i64);
             self.metrics.hot_bytes.set(memory.bytes as i64);
             let over = memory.bytes.saturating_sub(self.hot_bytes_max);
+            self.following.crowded.store(over > 0, Ordering::Release);
             // Folding waits only where a checkpoint doesn't make room fast enough.
             self.following.full.store(over > self.hot_bytes_max / 4, Ordering::Release);
             let due = if over > 0 { REST.min(self.interval) } else { self.interval };

@@ -156,10 +156,11 @@ impl Definitions {
             }
             if left {
                 let catalog = self.catalog.load_full();
+                metrics.filling.set(filler.left(&catalog) as i64);
                 let interrupted = || stop.try_recv() != Err(mpsc::TryRecvError::Empty);
                 let filled = filler.fill(&catalog, &interrupted);
                 left = !matches!(filled, Ok(0));
-                metrics.filling.set(filled.as_ref().copied().unwrap_or(1) as i64);
+                metrics.filling.set(filler.left(&catalog) as i64);
                 if let Err(error) = filled {
                     tracing::warn!(%error, "new conditions can't be filled yet; trying again");
                 }

@@ -18,7 +18,7 @@ use crate::following::Following;
 use crate::log::{Arrival, Log, LogError, Reader};
 use crate::store::{Fill, MatcherProgress, Partition, Progress, Store};
 
-const BATCH_RECORDS_MAX: usize = 2_000;
+const BATCH_RECORDS_MAX: usize = 10_000;
 const READ_WAIT: Duration = Duration::from_millis(100);
 /// How long filling rests while it can't go on.
 const REST: Duration = Duration::from_millis(if cfg!(test) { 0 } else { 100 });
@@ -29,7 +29,7 @@ pub struct Filler<L> {
     pub log: Arc<L>,
     /// What they are filled in.
     pub store: Arc<Store>,
-    /// Tells while changed people fill memory.
+    /// Tells while people in memory are too many.
     pub following: Arc<Following>,
     /// Tells now.
     pub clock: Clock,
@@ -48,6 +48,11 @@ struct Part {
 }
 
 impl<L: Log> Filler<L> {
+    /// How many matchers have to be filled for this catalog.
+    pub fn left(&self, catalog: &Arc<Catalog>) -> usize {
+        self.store.with_progress(catalog, |progress| progress.filling().len())
+    }
+
     /// Fills what has to be filled for this catalog, until done or `interrupted`. Returns how
     /// many matchers are left.
     ///
@@ -76,7 +81,7 @@ impl<L: Log> Filler<L> {
             if interrupted() || reading.values().any(|part| part.truncated) {
                 return Ok(matchers.len());
             }
-            if self.following.full.load(Ordering::Acquire) {
+            if self.following.crowded.load(Ordering::Acquire) {
                 // A checkpoint makes room; the stop signal is looked at meanwhile.
                 std::thread::park_timeout(REST);
                 continue;

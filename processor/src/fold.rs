@@ -17,6 +17,7 @@ use schemas::window::{Entry, Folded, Hit, Kept, Value};
 use crate::hits::hits;
 use crate::linking::{Linking, linking_of, may_link};
 use crate::log::LogRecord;
+use crate::sieve::Sieve;
 use crate::store::{Partition, PersonKey};
 use crate::writes::{Told, may_write, told, write_of, writes};
 
@@ -84,12 +85,18 @@ impl Effect {
     }
 }
 
+/// The matchers that are folded alone, and what their events look like.
+struct Only {
+    matchers: FxHashSet<MatcherId>,
+    sieve: Sieve,
+}
+
 /// Folds records by one catalog.
 pub struct Fold {
     catalog: Arc<Catalog>,
     reading: Reading,
     /// The only matchers to fold; all of them where there is none.
-    only: Option<FxHashSet<MatcherId>>,
+    only: Option<Only>,
     key: PersonKey,
     hits: Vec<(MatcherId, Kept, Value)>,
 }
@@ -100,9 +107,12 @@ impl Fold {
         Fold { catalog, reading, only: None, key: PersonKey::default(), hits: Vec::new() }
     }
 
-    /// Folds for these matchers alone.
-    pub fn only(catalog: Arc<Catalog>, reading: Reading, only: FxHashSet<MatcherId>) -> Self {
-        Fold { only: Some(only), ..Fold::new(catalog, reading) }
+    /// Folds for these matchers alone; what else an event changes is taken for folded already.
+    pub fn only(catalog: Arc<Catalog>, reading: Reading, matchers: FxHashSet<MatcherId>) -> Self {
+        let all = catalog.projects().iter().flat_map(|project| &project.matchers);
+        let asked = all.filter(|matcher| matchers.contains(&matcher.id));
+        let sieve = Sieve::new(asked.map(|matcher| matcher.event.as_str()));
+        Fold { only: Some(Only { matchers, sieve }), ..Fold::new(catalog, reading) }
     }
 
     /// What records are folded by.
@@ -117,6 +127,10 @@ impl Fold {
 
     /// Folds a record of this partition.
     pub fn fold(&mut self, partition: &Partition, record: LogRecord<'_>) -> Effect {
+        let concerns = |value| self.only.as_ref().is_none_or(|only| only.sieve.may_concern(value));
+        if record.value.is_some_and(|value| !concerns(value)) {
+            return Effect { outcome: Outcome::Unwatched, project: None, clamped: false };
+        }
         let parsed = record.value.ok_or(Skip::Tombstone);
         let event = match parsed.and_then(|value| self.reading.format.parse(value)) {
             Ok(event) => event,
@@ -142,14 +156,16 @@ impl Fold {
         if event.name == forgetting::EVENT && self.reading.format == Format::Sluice {
             return self.forget(partition, project.id, &event, record.timestamp_ms);
         }
-        let may_write = may_write(&event);
+        let is_live = self.only.is_none();
+        let may_write = is_live && may_write(&event);
         // What nobody asks for isn't opened.
         let asked = may_write || project.watches(&event.name) || may_link(&event);
         let properties = event.properties.filter(|_| asked);
         let properties = properties.map(|object| object.open()).transpose()?;
-        let linking = properties.as_deref().filter(|_| self.only.is_none());
+        let linking = properties.as_deref().filter(|_| is_live);
         let linking = linking.and_then(|properties| linking_of(&event, properties));
-        let person = event.person_properties.filter(|_| !project.person_keys.is_empty());
+        let told_of = is_live && !project.person_keys.is_empty();
+        let person = event.person_properties.filter(|_| told_of);
         let person = person.map(|object| object.open()).transpose()?;
         let told = person.as_deref().map(|person| told(person, &project.person_keys));
         let told = told.unwrap_or_default();
@@ -158,7 +174,7 @@ impl Fold {
         let oldest_ms = record.timestamp_ms - self.reading.bounds.lateness_ms;
         let mut late = false;
         hits(project, &event.name, time.time_ms, properties.as_deref(), |matcher, value| {
-            if self.only.as_ref().is_some_and(|only| !only.contains(&matcher.id)) {
+            if self.only.as_ref().is_some_and(|only| !only.matchers.contains(&matcher.id)) {
                 return;
             }
             if time.time_ms > oldest_ms.saturating_sub(matcher.kept.horizon_ms) {
@@ -168,7 +184,7 @@ impl Fold {
             }
         });
         let watched = !self.hits.is_empty() || may_write || !told.is_empty() || linking.is_some();
-        let person_id = event.person_id.as_deref().filter(|_| self.only.is_none());
+        let person_id = event.person_id.as_deref().filter(|_| is_live);
         if !watched && late {
             return Err(Skip::Late);
         }

@@ -15,6 +15,8 @@ pub struct Following {
     pub connected: AtomicBool,
     /// Set while changed people fill the hot tier: folding waits for a checkpoint.
     pub full: AtomicBool,
+    /// Set while the hot tier takes more than it should: filling waits, so that folding needn't.
+    pub crowded: AtomicBool,
     /// Set to end the worker.
     pub stop: AtomicBool,
     /// How far state has read.
@@ -29,6 +31,7 @@ impl Following {
             current_at_ms: AtomicI64::new(now_ms),
             connected: AtomicBool::new(false),
             full: AtomicBool::new(false),
+            crowded: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             position,
         }

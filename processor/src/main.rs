@@ -19,6 +19,7 @@ mod lookup;
 mod metrics;
 mod node;
 mod settings;
+mod sieve;
 #[cfg(test)]
 mod simulation;
 mod store;

@@ -118,16 +118,16 @@ fn a_loss_while_a_condition_is_filled_bounds_what_it_covers() {
 
 /// Folding more than there is memory for would not end well.
 #[test]
-fn filling_waits_while_memory_is_full() {
+fn filling_waits_while_memory_is_crowded() {
     let story = Story::begin();
     story.store.take_up(&story.saved, &story.store.position());
     story.log.tell(&[searched(0, "ann"), Told::End(0)]);
-    story.filler.following.full.store(true, Ordering::Release);
+    story.filler.following.crowded.store(true, Ordering::Release);
     let looked = Cell::new(0);
     let interrupted = || looked.replace(looked.get() + 1) == 3;
     let left = story.filler.fill(&story.saved, &interrupted).expect("the log answers");
     assert_eq!((left, story.log.untold()), (1, 1), "nothing was read, and nothing is claimed");
-    story.filler.following.full.store(false, Ordering::Release);
+    story.filler.following.crowded.store(false, Ordering::Release);
     assert_eq!(story.fill(), 0);
     assert_eq!(story.searches("ann"), 1);
 }

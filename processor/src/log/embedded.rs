@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
-use rocksdb::{DB, IteratorMode, Options, WriteBatch, WriteOptions};
+use rocksdb::{DB, IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions};
 use schemas::append::{Append, AppendError, Outgoing};
 use schemas::lookup::Position;
 use schemas::time::Clock;
@@ -278,7 +278,10 @@ impl Reader for EmbeddedReader {
             each(Arrival::Truncated { partition: PARTITION, first: next });
         }
         let mut read = 0;
-        let mut records = self.inner.db.raw_iterator();
+        let mut once = ReadOptions::default();
+        // Whoever reads the log reads on: nobody asks again for what was read.
+        once.fill_cache(false);
+        let mut records = self.inner.db.raw_iterator_opt(once);
         if next < bounds.end {
             records.seek(key_of(next));
         }

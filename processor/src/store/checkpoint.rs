@@ -12,6 +12,9 @@ use super::durable::Put;
 use super::hot::{Found, SHARDS, Taken};
 use super::{Partition, PersonKey, Store, StoreError, forgotten, keys};
 
+/// How many people's durable records are read at once.
+const READ_PEOPLE_MAX: usize = 256;
+
 /// What a checkpoint wrote.
 #[derive(Clone, Debug)]
 pub struct CheckpointDone {
@@ -114,15 +117,19 @@ impl Store {
         taken: &mut [Taken],
     ) -> Result<(), StoreError> {
         let kept = self.keep.kept();
-        let mut joined: Vec<Found> = Vec::new();
-        for person in taken.iter_mut().filter(|person| person.partial) {
-            let mut durable = self.durable.record(partition.id, person.hash, &person.key)?;
-            let records = durable.iter_mut().chain([&mut person.record]);
-            records.for_each(|record| self.forgotten.apply(&person.key, record));
-            if let Some(durable) = &durable {
-                person.record.merge(durable, &kept);
+        let mut partial: Vec<_> = taken.iter_mut().filter(|person| person.partial).collect();
+        let mut joined: Vec<Found> = Vec::with_capacity(partial.len());
+        for people in partial.chunks_mut(READ_PEOPLE_MAX) {
+            let places: Vec<_> = people.iter().map(|p| (p.hash, p.key.as_ref())).collect();
+            let durable = self.durable.records(partition.id, &places)?;
+            for (person, mut durable) in people.iter_mut().zip(durable) {
+                let records = durable.iter_mut().chain([&mut person.record]);
+                records.for_each(|record| self.forgotten.apply(&person.key, record));
+                if let Some(durable) = &durable {
+                    person.record.merge(durable, &kept);
+                }
+                joined.push((person.hash, person.key.clone(), durable));
             }
-            joined.push((person.hash, person.key.clone(), durable));
         }
         if !joined.is_empty() {
             partition.hot.absorb(shard, &joined, &kept);

@@ -72,6 +72,18 @@ pub trait Durable: Send + Sync {
     /// When it can't be read.
     fn record(&self, partition: i32, hash: u64, key: &[u8]) -> Result<Option<Record>, StoreError>;
 
+    /// The durable records of many, who come by hash and key in the order of both.
+    ///
+    /// # Errors
+    /// When one can't be read.
+    fn records(
+        &self,
+        partition: i32,
+        people: &[(u64, &[u8])],
+    ) -> Result<Vec<Option<Record>>, StoreError> {
+        people.iter().map(|(hash, key)| self.record(partition, *hash, key)).collect()
+    }
+
     /// What the last checkpoint says of progress.
     ///
     /// # Errors

@@ -8,8 +8,8 @@ use fail::fail_point;
 use rocksdb::compaction_filter::Decision;
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBRawIterator, IngestExternalFileOptions, IteratorMode, Options, ReadOptions, SstFileWriter,
-    WriteOptions,
+    DBRawIterator, DEFAULT_COLUMN_FAMILY_NAME, IngestExternalFileOptions, IteratorMode, Options,
+    ReadOptions, SstFileWriter, WriteOptions,
 };
 use schemas::record::Record;
 
@@ -68,6 +68,22 @@ impl Durable for Rocks {
             Some(bytes) => Ok(Some(Record::from_bytes(&bytes)?)),
             None => Ok(None),
         }
+    }
+
+    fn records(
+        &self,
+        partition: i32,
+        people: &[(u64, &[u8])],
+    ) -> Result<Vec<Option<Record>>, StoreError> {
+        let people = people.iter().map(|(hash, key)| keys::record(partition, *hash, key));
+        let keys: Vec<_> = people.collect();
+        let family = self.db.cf_handle(DEFAULT_COLUMN_FAMILY_NAME).expect("always there");
+        let found = self.db.batched_multi_get_cf(family, &keys, true);
+        let read = found.into_iter().map(|found| match found? {
+            Some(bytes) => Ok(Some(Record::from_bytes(&bytes)?)),
+            None => Ok(None),
+        });
+        read.collect()
     }
 
     fn progress(&self) -> Result<Option<Vec<u8>>, StoreError> {
