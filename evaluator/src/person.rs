@@ -5,12 +5,14 @@ use std::cell::OnceCell;
 
 use rustc_hash::FxHashSet;
 use schemas::filter::{Filter, Moment};
+use schemas::flag::kept_identifier_key;
 use schemas::lookup::Facts;
 use schemas::properties::resolve;
 use schemas::unknown::Unknown;
 use serde_json::Value;
 
 use crate::context::Context;
+use crate::initial;
 use crate::truth::{Truth, Why};
 
 /// A person, asked by one request.
@@ -28,14 +30,14 @@ impl<'a> Person<'a> {
         Person { context, facts, moment, stored: OnceCell::new() }
     }
 
-    /// Whether the request alone tells what the filter asks for.
-    pub fn is_given(context: &Context, filter: &Filter) -> bool {
-        filter.key == "distinct_id" || context.person_properties.contains_key(&filter.key)
+    /// Whether the request alone tells this property.
+    pub fn is_given(context: &Context, key: &str) -> bool {
+        key == "distinct_id" || context.person_properties.contains_key(key)
     }
 
     /// Whether the request tells this person's property.
     pub fn says(&self, filter: &Filter) -> bool {
-        Person::is_given(self.context, filter)
+        Person::is_given(self.context, &filter.key)
     }
 
     /// Whether the request alone tells that the person is listed.
@@ -83,10 +85,30 @@ impl<'a> Person<'a> {
         if key == "distinct_id" {
             return Ok(Some(Cow::Owned(Value::String(self.context.distinct_id.clone()))));
         }
-        match self.unknown() {
-            Some(unknown) => Err(unknown),
-            None => Ok(self.stored(key).map(Cow::Owned)),
+        if let Some(unknown) = self.unknown() {
+            return Err(unknown);
         }
+        if let Some(stored) = self.stored(key) {
+            return Ok(Some(Cow::Owned(stored)));
+        }
+        // What a person began with is what they have, where nothing else is known of it.
+        initial::counterpart(key).map_or(Ok(None), |plain| self.property(plain))
+    }
+
+    /// Whom a flag takes the person for that keeps its value: whom it took them for first, else
+    /// who they were before logging in, else who they are.
+    ///
+    /// # Errors
+    /// The store can't say.
+    pub fn kept_identifier(&self, flag_key: &str) -> Result<Cow<'a, str>, Unknown> {
+        if let Some(unknown) = self.unknown() {
+            return Err(unknown);
+        }
+        if let Some(Value::String(kept)) = self.stored(&kept_identifier_key(flag_key)) {
+            return Ok(Cow::Owned(kept));
+        }
+        let anonymous = self.context.anon_distinct_id.as_deref();
+        Ok(Cow::Borrowed(anonymous.unwrap_or(&self.context.distinct_id)))
     }
 
     fn unknown(&self) -> Option<Unknown> {

@@ -11,11 +11,18 @@ pub fn hash(flag_key: &str, identifier: &str, salt: &str) -> f64 {
     if identifier.is_empty() {
         return 0.0;
     }
+    hash_of(&[flag_key, ".", identifier, salt])
+}
+
+/// Whether the identifier is held out by a holdout of so many percent; every flag that has the
+/// holdout asks the same, and an empty identifier falls somewhere like any other.
+pub fn is_held_out(identifier: &str, percent: f64) -> bool {
+    percent >= 100.0 || hash_of(&["holdout-", identifier]) <= percent / 100.0
+}
+
+fn hash_of(parts: &[&str]) -> f64 {
     let mut digest = Sha1::new();
-    digest.update(flag_key);
-    digest.update(".");
-    digest.update(identifier);
-    digest.update(salt);
+    parts.iter().for_each(|part| digest.update(part));
     let digest = digest.finalize();
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);
@@ -57,6 +64,17 @@ mod tests {
         ] {
             assert_eq!(hash(key, identifier, salt), expected, "{key}.{identifier}{salt}");
         }
+    }
+
+    #[test]
+    fn the_published_vectors_of_holdouts() {
+        for (identifier, expected) in
+            [("user-31", 0.019_474_541_300_759_9), ("", 0.926_882_948_392_029_4)]
+        {
+            assert_eq!(hash_of(&["holdout-", identifier]), expected, "holdout-{identifier}");
+        }
+        assert!(is_held_out("user-31", 2.0) && !is_held_out("user-31", 1.9));
+        assert!(is_held_out("", 100.0) && !is_held_out("", 0.0));
     }
 
     #[test]

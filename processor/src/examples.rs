@@ -79,6 +79,7 @@ fn facts(project: &Project, example: &Example) -> Facts {
     let covered = project.matchers.iter().map(|m| (m.id, Coverage::Since(i64::MIN)));
     let coverage = Arc::new(covered.collect::<FxHashMap<_, _>>());
     Facts {
+        groups: Default::default(),
         record,
         distinct_ids: Vec::new(),
         incomplete: None,

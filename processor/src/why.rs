@@ -34,6 +34,16 @@ impl<'a> Why<'a> {
                 let passes = if passes { "passes" } else { "doesn't pass" };
                 format!("the person's `{}` {passes}", filter.key)
             }
+            Condition::Group(group_type, filter) => {
+                let passes = self.asked.holds(condition) == Truth::True;
+                let passes = if passes { "passes" } else { "doesn't pass" };
+                format!("`{}` of the person's {group_type} {passes}", filter.key)
+            }
+            Condition::Flag(index, _) => {
+                let is = self.asked.holds(condition) == Truth::True;
+                let is = if is { "is" } else { "isn't" };
+                format!("flag `{}` {is} what it has to be", self.project.flags[*index].key)
+            }
             Condition::Listed(_) => {
                 let listed = self.asked.holds(condition) == Truth::True;
                 format!("the person is {}", if listed { "listed" } else { "not listed" })

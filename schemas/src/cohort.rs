@@ -6,6 +6,7 @@ use crate::behaviour::{Behaviour, Watched};
 use crate::example::Example;
 use crate::fault::Fault;
 use crate::filter::Filter;
+use crate::flag::{FlagAnswer, FlagIndex};
 
 /// Where a cohort stands in [`crate::catalog::Project::cohorts`]; a cohort only refers to
 /// cohorts before it, so that there is no cycle.
@@ -39,6 +40,10 @@ pub enum Condition {
     Behaviour(Behaviour<Watched>),
     /// A person property.
     Person(Filter),
+    /// A property of the person's group of this type; of somebody without one it doesn't hold.
+    Group(String, Filter),
+    /// What another flag is for the person.
+    Flag(FlagIndex, FlagAnswer),
     /// One of these distinct ids.
     Listed(FxHashSet<String>),
     /// Membership of another cohort.

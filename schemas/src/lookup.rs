@@ -54,6 +54,8 @@ pub struct Sought<'a> {
 pub struct Facts {
     /// Everything kept of the person's distinct ids, joined.
     pub record: Record,
+    /// What is kept of the person's groups that were asked for, by type.
+    pub groups: BTreeMap<String, Record>,
     /// Those ids, the identified one first; none where only the id that was asked for is.
     pub distinct_ids: Vec<String>,
     /// Set when the person may have more ids than these: what more events could change isn't

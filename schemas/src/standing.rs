@@ -76,17 +76,16 @@ impl Project {
     }
 
     fn needs_of(&self, flag: &Flag) -> FxHashSet<MatcherId> {
-        let rules = flag.rules.as_ref().map(|rules| rules.rules.as_slice()).unwrap_or_default();
-        self.needs(rules.iter().map(|rule| &rule.when))
+        self.needs(flag.conditions())
     }
 
-    /// The matchers that conditions ask, directly or through cohorts.
+    /// The matchers that conditions ask, directly or through cohorts and other flags.
     pub fn needs<'c>(
         &'c self,
         conditions: impl IntoIterator<Item = &'c Condition>,
     ) -> FxHashSet<MatcherId> {
         let mut needed = FxHashSet::default();
-        let mut walked = FxHashSet::default();
+        let (mut walked, mut walked_flags) = (FxHashSet::default(), FxHashSet::default());
         let mut left: Vec<&Condition> = conditions.into_iter().collect();
         while let Some(condition) = left.pop() {
             match condition {
@@ -97,6 +96,9 @@ impl Project {
                 }
                 Condition::Cohort(index) if walked.insert(*index) => {
                     left.push(&self.cohorts[*index].members);
+                }
+                Condition::Flag(index, _) if walked_flags.insert(*index) => {
+                    left.extend(self.flags[*index].conditions());
                 }
                 _ => {}
             }

@@ -20,8 +20,9 @@ pub use tree::{Expanded, Leaf, Node, Said, Source};
 
 use crate::cohort::Asked;
 use crate::context::Context;
+use crate::decide::Identity;
 use crate::decision::Decision;
-use crate::evaluate::{deciding, evaluate, is_within};
+use crate::evaluate::{deciding, evaluate};
 use crate::rollout;
 use crate::truth::Truth;
 use change::next;
@@ -85,8 +86,8 @@ pub struct Explanation<'a> {
 pub struct Judged<'a> {
     /// In order; those after the one that decided too.
     pub rules: Vec<JudgedRule<'a>>,
-    /// Where the person falls among the variants, from 0 to 1.
-    pub variant_hash: f64,
+    /// Where the person falls among the variants, from 0 to 1, if anywhere.
+    pub variant_hash: Option<f64>,
     /// The variants; none of a boolean flag.
     pub variants: &'a [Variant],
 }
@@ -98,8 +99,8 @@ pub struct JudgedRule<'a> {
     pub rule: &'a Rule,
     /// Its condition.
     pub when: Node<'a>,
-    /// Where the person falls among everybody, from 0 to 1.
-    pub rollout_hash: f64,
+    /// Where the person, or their group, falls among everybody, from 0 to 1, if anywhere.
+    pub rollout_hash: Option<f64>,
     /// Whether its rollout has them.
     pub is_within: bool,
 }
@@ -115,10 +116,11 @@ pub fn flag<'a>(question: Question<'a>, key: &str) -> Option<Explanation<'a>> {
             .find(|verdict| matches!(verdict, Verdict::Flag(decision) if decision.flag.key == key))
     };
     let verdict = decide(now_ms)?;
-    let (decided_by, flag) = deciding(project, flag);
+    let (decided_by, index) = deciding(project, flag);
+    let flag = &decided_by.flags[index];
     let asked = Asked::new(decided_by, context, facts, now_ms);
     let mut tree = Tree::new(decided_by, &asked);
-    let judged = flag.rules.as_ref().map(|rules| judge(flag, rules, question, &mut tree));
+    let judged = flag.rules.as_ref().map(|rules| judge(flag, rules, &asked, &mut tree));
     let (cohorts, turns) = tree.finish();
     let next = next(&verdict, &turns, decide);
     let stands = !std::ptr::eq(decided_by, project);
@@ -148,19 +150,27 @@ pub fn cohort<'a>(question: Question<'a>, key: &str) -> Option<Explanation<'a>> 
 fn judge<'a>(
     flag: &Flag,
     rules: &'a Rules,
-    question: Question<'a>,
+    asked: &Asked<'a>,
     tree: &mut Tree<'a, '_>,
 ) -> Judged<'a> {
-    let identifier = &question.context.distinct_id;
-    let judged = rules.rules.iter().map(|rule| JudgedRule {
-        rule,
-        when: tree.node(&rule.when),
-        rollout_hash: rollout::hash(&flag.key, identifier, ""),
-        is_within: is_within(flag, identifier, rule),
+    let hash = |aggregation, salt| match Identity::of(flag, aggregation, asked) {
+        Identity::Known(identifier) => Some(rollout::hash(&flag.key, &identifier, salt)),
+        _ => None,
+    };
+    let judged = rules.rules.iter().map(|rule| {
+        let rollout_hash = hash(&rule.aggregation, "");
+        let everybody = rule.rollout_percent >= 100.0;
+        let is_within = |at: f64| everybody || at <= rule.rollout_percent / 100.0;
+        JudgedRule {
+            rule,
+            when: tree.node(&rule.when),
+            rollout_hash,
+            is_within: rollout_hash.map_or(everybody, is_within),
+        }
     });
     Judged {
         rules: judged.collect(),
-        variant_hash: rollout::hash(&flag.key, identifier, "variant"),
+        variant_hash: hash(&rules.aggregation, "variant"),
         variants: &rules.variants,
     }
 }

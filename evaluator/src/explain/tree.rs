@@ -5,6 +5,7 @@ use schemas::catalog::Project;
 use schemas::cohort::{Cohort, CohortIndex, Condition};
 use schemas::fault::Fault;
 use schemas::filter::Filter;
+use schemas::flag::{FlagAnswer, FlagIndex};
 use schemas::unknown::Unknown;
 use serde_json::Value;
 
@@ -43,6 +44,17 @@ pub enum Said<'a> {
         /// Who says so.
         source: Source,
     },
+    /// A property of the person's group of this type.
+    Group {
+        /// The type of the group.
+        group_type: &'a str,
+        /// What is asked of it.
+        filter: &'a Filter,
+        /// What it is; none where there is none, or no group.
+        value: Result<Option<Value>, Unknown>,
+    },
+    /// What this flag is for the person.
+    Flag(&'a str, &'a FlagAnswer),
     /// One of so many distinct ids.
     Listed(usize),
     /// What the person's events show.
@@ -83,6 +95,7 @@ pub(super) struct Tree<'a, 'q> {
     project: &'a Project,
     asked: &'q Asked<'a>,
     met: FxHashSet<CohortIndex>,
+    met_flags: FxHashSet<FlagIndex>,
     cohorts: Vec<Expanded<'a>>,
     turns: Turns,
 }
@@ -90,7 +103,8 @@ pub(super) struct Tree<'a, 'q> {
 impl<'a, 'q> Tree<'a, 'q> {
     pub fn new(project: &'a Project, asked: &'q Asked<'a>) -> Self {
         let turns = Turns::after(asked.seen().now_ms);
-        Tree { project, asked, met: FxHashSet::default(), cohorts: Vec::new(), turns }
+        let (met, met_flags) = (FxHashSet::default(), FxHashSet::default());
+        Tree { project, asked, met, met_flags, cohorts: Vec::new(), turns }
     }
 
     /// The condition, asked.
@@ -105,6 +119,19 @@ impl<'a, 'q> Tree<'a, 'q> {
                 Said::Cohort(&self.project.cohorts[*index].key)
             }
             Condition::Person(filter) => self.property(filter),
+            Condition::Group(group_type, filter) => {
+                let value = self.asked.groups().property(group_type, &filter.key);
+                let value = value.map(|value| value.map(|value| value.into_owned()));
+                Said::Group { group_type, filter, value }
+            }
+            Condition::Flag(index, answer) => {
+                let flag = &self.project.flags[*index];
+                // What may change it may change this; it is explained when it is asked for.
+                if self.met_flags.insert(*index) {
+                    flag.conditions().for_each(|condition| drop(self.node(condition)));
+                }
+                Said::Flag(&flag.key, answer)
+            }
             Condition::Listed(ids) => Said::Listed(ids.len()),
             Condition::Behaviour(behaviour) => {
                 let seen = self.asked.seen();

@@ -122,7 +122,7 @@ fn read(query: &str) -> Result<Asked, Refusal> {
         distinct_id: cut_distinct_id(&distinct_id).to_owned(),
         person_properties: person_properties.unwrap_or_default(),
         flag_keys,
-        disable_flags: false,
+        ..Context::default()
     };
     Ok(Asked { project: take("project"), about, context })
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemas::catalog::Take;
 use schemas::decimal::written;
 use schemas::filter::Filter;
-use schemas::flag::Variant;
+use schemas::flag::{FlagAnswer, Variant};
 use schemas::lookup::{Coverage, Facts};
 use schemas::unknown::Unknown;
 use schemas::window::{Hit, Range, Value as Taken};
@@ -112,7 +112,7 @@ fn rules(judged: &Judged<'_>, decided: Option<usize>) -> Value {
             "when": node(&judged.when),
             "rollout": {
                 "percent": judged.rule.rollout_percent,
-                "person_at_percent": judged.rollout_hash * 100.0,
+                "person_at_percent": judged.rollout_hash.map(|at| at * 100.0),
                 "within": judged.is_within,
             },
             "variant": judged.rule.variant,
@@ -124,7 +124,8 @@ fn rules(judged: &Judged<'_>, decided: Option<usize>) -> Value {
 fn variants(judged: &Judged<'_>) -> Value {
     let share = |variant: &Variant| json!({ "key": variant.key, "percent": variant.percent });
     let shares: Vec<Value> = judged.variants.iter().map(share).collect();
-    json!({ "person_at_percent": judged.variant_hash * 100.0, "shares": shares })
+    let at_percent = judged.variant_hash.map(|at| at * 100.0);
+    json!({ "person_at_percent": at_percent, "shares": shares })
 }
 
 fn cohort(expanded: &Expanded<'_>) -> Value {
@@ -153,6 +154,19 @@ fn node(of: &Node<'_>) -> Value {
             };
             say("source", json!(source));
             say("value", value.clone().ok().flatten().unwrap_or(Value::Null))
+        }
+        Said::Group { group_type, filter, value } => {
+            say("group", json!(format!("{group_type}: {}", filter.words())));
+            say("value", value.clone().ok().flatten().unwrap_or(Value::Null))
+        }
+        Said::Flag(key, answer) => {
+            let is = match answer {
+                FlagAnswer::On => json!(true),
+                FlagAnswer::Off => json!(false),
+                FlagAnswer::Variant(variant) => json!(variant),
+            };
+            say("flag", json!(key));
+            say("is", is)
         }
         Said::Listed(ids) => say("people", json!(format!("one of {ids} distinct ids"))),
         Said::Behaviour(leaf) => {

@@ -1,18 +1,15 @@
 //! `/flags`: what PostHog's SDKs ask; the answer's shapes are in `answer.rs`.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
-
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use schemas::append::Append;
-use schemas::ids::cut_distinct_id;
 use schemas::lookup::{Facts, Lookup, Sought};
 use serde_json::{Map, Value};
 
 use super::answer::{Answer, Shape, minimal};
+use super::asked::{context, text_of};
 use super::body::{Query, decode, not_json};
 use super::position::{asked_position, asked_wait, tell_facts};
 use super::refusal::Refusal;
@@ -108,59 +105,6 @@ fn read<L, A>(
 /// kept are answered at once.
 fn waits<L, A>(app: &App<L, A>, token: &str, context: &Context) -> bool {
     app.catalog.load().project(token).is_some_and(|project| needs_facts(project, context))
-}
-
-/// Parses what is asked; unknown keys are left alone, and a known one of a wrong type is
-/// refused rather than taken for absent.
-fn context(asked: &Map<String, Value>) -> Result<Context, Refusal> {
-    let distinct_id = text_of(asked, &["distinct_id", "$distinct_id"]);
-    let distinct_id = distinct_id.ok_or_else(|| {
-        let what = "The distinct_id field is missing, or is neither text nor a number.";
-        Refusal::Invalid(what.to_owned())
-    })?;
-    let person_properties = match first(asked, &["person_properties", "$properties"]) {
-        None => Map::new(),
-        Some(Value::Object(properties)) => properties.clone(),
-        Some(_) => return Err(wrong_type("person_properties", "an object")),
-    };
-    let flag_keys = match first(asked, &["flag_keys", "flag_keys_to_evaluate"]) {
-        None => None,
-        Some(Value::Array(keys)) => {
-            let keys = keys.iter().map(|key| key.as_str().map(str::to_owned));
-            let keys: Option<HashSet<String>> = keys.collect();
-            Some(keys.ok_or_else(|| wrong_type("flag_keys", "a list of texts"))?)
-        }
-        Some(_) => return Err(wrong_type("flag_keys", "a list of texts")),
-    };
-    let disable_flags = match first(asked, &["disable_flags"]) {
-        None => false,
-        Some(Value::Bool(disable)) => *disable,
-        Some(_) => return Err(wrong_type("disable_flags", "true or false")),
-    };
-    Ok(Context {
-        distinct_id: cut_distinct_id(&distinct_id).to_owned(),
-        person_properties,
-        flag_keys,
-        disable_flags,
-    })
-}
-
-fn wrong_type(field: &str, wanted: &str) -> Refusal {
-    Refusal::Undecodable(format!("{field} must be {wanted}"))
-}
-
-fn first<'v>(asked: &'v Map<String, Value>, names: &[&str]) -> Option<&'v Value> {
-    names.iter().filter_map(|name| asked.get(*name)).find(|value| !value.is_null())
-}
-
-/// Text, or a number as text; an empty token is none, an empty distinct id is one.
-fn text_of<'v>(asked: &'v Map<String, Value>, names: &[&str]) -> Option<Cow<'v, str>> {
-    match first(asked, names)? {
-        Value::String(text) if text.is_empty() && names.contains(&"token") => None,
-        Value::String(text) => Some(Cow::Borrowed(text)),
-        Value::Number(number) => Some(Cow::Owned(number.to_string())),
-        _ => None,
-    }
 }
 
 fn count<L, A>(app: &App<L, A>, decisions: &[Decision<'_>]) {

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod answer;
+mod asked;
 pub mod body;
 pub mod capture;
 pub mod cohorts;

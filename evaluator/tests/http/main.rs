@@ -10,5 +10,6 @@ mod forget;
 mod members;
 mod operators;
 mod positions;
+mod posthog;
 mod refused;
 mod shop;

@@ -266,6 +266,7 @@ impl Lookup for Kept {
         }
         Facts {
             record,
+            groups: Default::default(),
             coverage: Arc::new(state.coverage.clone()),
             unknown: state.unknown.or(behind.then_some(Unknown::Behind)),
             position,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashSet;
 
+use super::dependencies;
 use super::draft::{Draft, FlagDraft, MatcherDraft, ProjectDraft};
 use super::problem::{Problem, Problems};
 use super::references::{cycles, missing_cohorts, order, rules_of};
@@ -11,7 +12,7 @@ use crate::behaviour::Watched;
 use crate::catalog::{Matcher, Project, Registry, gate_of};
 use crate::cohort::{Cohort, CohortIndex, Condition};
 use crate::fault::Fault;
-use crate::flag::{Flag, Rule, Rules};
+use crate::flag::{Aggregation, Flag, FlagIndex, Rule, Rules, enrollment_key};
 use crate::ids::ProjectId;
 use crate::standing::Standing;
 use crate::window::Kept;
@@ -40,10 +41,18 @@ pub(super) fn project(
         }
     }
     let order: Vec<String> = order.into_iter().chain(cyclic).collect();
+    dependencies::mark_lacking(&mut draft.flags);
     let id = registry.project(&draft.name);
     let (matchers, numbers) = matchers(&draft, id, registry);
     let places = order.iter().enumerate().map(|(at, key)| (key.clone(), at)).collect();
-    let resolver = Resolver { project: id, zone: draft.time_zone.clone(), numbers, places };
+    let resolver = Resolver {
+        project: id,
+        zone: draft.time_zone.clone(),
+        numbers,
+        places,
+        flags: dependencies::places(&draft.flags),
+        group_types: draft.group_types.clone(),
+    };
     let files = files(&draft);
     let project = assemble(draft, id, matchers, &order, &resolver);
     let odd = faults(&project, &files);
@@ -104,6 +113,9 @@ fn person_keys(draft: &ProjectDraft) -> FxHashSet<String> {
             }
         });
     }
+    let flags = draft.flags.values();
+    let enrolling = flags.filter(|flag| flag.rules.as_ref().is_ok_and(|rules| rules.enrollment));
+    keys.extend(enrolling.map(|flag| enrollment_key(&flag.flag.key)));
     keys
 }
 
@@ -115,6 +127,10 @@ pub(super) struct Resolver {
     /// Of every matcher that the drafts name, by canonical text.
     pub numbers: BTreeMap<String, Watched>,
     pub places: BTreeMap<String, CohortIndex>,
+    /// By key, and by id where no key is like it.
+    pub flags: BTreeMap<String, FlagIndex>,
+    /// Names of group types by index.
+    pub group_types: BTreeMap<String, String>,
 }
 
 impl Resolver {
@@ -130,6 +146,16 @@ impl Resolver {
             ),
             Draft::Listed(ids) => Condition::Listed(ids.clone()),
             Draft::Person(filter) => Condition::Person(filter.clone()),
+            Draft::Group(group_type, filter) => match self.group_type(group_type) {
+                Some(group_type) => Condition::Group(group_type, filter.clone()),
+                // Nobody has a group of a type that isn't there.
+                None => Condition::Any(Vec::new()),
+            },
+            Draft::Flag(key, answer) => match (self.flags.get(key), answer) {
+                (Some(place), Some(answer)) => Condition::Flag(*place, answer.clone()),
+                // A flag without what it depends on is off before this is asked.
+                _ => Condition::Any(Vec::new()),
+            },
             Draft::Cohort { key, .. } => match self.places.get(key) {
                 Some(place) => Condition::Cohort(*place),
                 None => {
@@ -145,6 +171,14 @@ impl Resolver {
         drafts.iter().map(|draft| self.condition(draft)).collect()
     }
 
+    fn group_type(&self, index: &str) -> Option<String> {
+        self.group_types.get(index).cloned()
+    }
+
+    fn aggregation(&self, index: Option<&str>) -> Aggregation {
+        index.map_or(Aggregation::Person, |index| Aggregation::Group(self.group_type(index)))
+    }
+
     fn flag(&self, draft: FlagDraft) -> Flag {
         let rules = draft.rules.map(|rules| Rules {
             rules: rules
@@ -152,13 +186,18 @@ impl Resolver {
                 .into_iter()
                 .map(|rule| Rule {
                     when: self.condition(&rule.when),
+                    aggregation: self.aggregation(rule.aggregation.as_deref()),
                     rollout_percent: rule.rollout_percent,
+                    ends_on_miss: rule.ends_on_miss,
                     variant: rule.variant,
                     payload: rule.payload,
                 })
                 .collect(),
             variants: rules.variants,
             payloads: rules.payloads,
+            enrollment: rules.enrollment,
+            holdout: rules.holdout,
+            aggregation: self.aggregation(rules.aggregation.as_deref()),
         });
         Flag { rules, ..draft.flag }
     }
@@ -248,6 +287,8 @@ fn first_fault(condition: &Condition) -> Option<&Fault> {
         Condition::Behaviour(_)
         | Condition::Listed(_)
         | Condition::Person(_)
+        | Condition::Group(..)
+        | Condition::Flag(..)
         | Condition::Cohort(_) => None,
     }
 }

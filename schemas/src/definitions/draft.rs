@@ -11,7 +11,7 @@ use crate::catalog::Take;
 use crate::example::Example;
 use crate::fault::Fault;
 use crate::filter::{Filter, PropertyMatching};
-use crate::flag::{Flag, Variant};
+use crate::flag::{Flag, FlagAnswer, Holdout, Variant};
 use crate::ids::ProjectId;
 use crate::window::{Keep, Kept};
 
@@ -60,13 +60,20 @@ pub(super) struct RulesDraft {
     pub rules: Vec<RuleDraft>,
     pub variants: Vec<Variant>,
     pub payloads: BTreeMap<String, String>,
+    pub enrollment: bool,
+    pub holdout: Option<Holdout>,
+    /// Index of the group type, as PostHog has it; people where there is none.
+    pub aggregation: Option<String>,
 }
 
 /// [`crate::flag::Rule`], not resolved.
 #[derive(Debug)]
 pub(super) struct RuleDraft {
     pub when: Draft,
+    /// As in [`RulesDraft`].
+    pub aggregation: Option<String>,
     pub rollout_percent: f64,
+    pub ends_on_miss: bool,
     pub variant: Option<String>,
     pub payload: Option<String>,
 }
@@ -81,6 +88,11 @@ pub(super) enum Draft {
     /// One of these distinct ids.
     Listed(FxHashSet<String>),
     Person(Filter),
+    /// A property of a group: index or name of its type.
+    Group(String, Filter),
+    /// What a flag has to be, by its key, or by its id as text; without an answer to compare with
+    /// it never is.
+    Flag(String, Option<FlagAnswer>),
     Cohort {
         key: String,
         /// Where it is named, if a missing one is a problem of the file.
@@ -140,6 +152,7 @@ impl Draft {
             draft if !negated => draft,
             // A filter that can't be evaluated is no match either way, which only it knows.
             Draft::Person(filter) => Draft::Person(filter.opposite()),
+            Draft::Group(of, filter) => Draft::Group(of, filter.opposite()),
             draft => Draft::Not(Box::new(draft)),
         }
     }

@@ -7,12 +7,14 @@
 mod behaviours;
 mod compile;
 mod condition;
+mod dependencies;
 mod draft;
 mod example;
 mod node;
 mod posthog;
 mod posthog_behaviour;
 mod posthog_cohort;
+mod posthog_flag;
 mod posthog_leaf;
 mod preview;
 mod problem;

@@ -46,6 +46,11 @@ pub(super) fn cohort_reference(leaf: &Value) -> Draft {
     }
 }
 
+/// The text under a key.
+pub(super) fn text_of(value: &Value, key: &str) -> Option<String> {
+    value.get(key).and_then(Value::as_str).map(str::to_owned)
+}
+
 /// The value for messages.
 pub(super) fn json_of(value: Option<&Value>) -> String {
     value.unwrap_or(&Value::Null).to_string()

@@ -56,6 +56,8 @@ pub fn preview(project: &Project, text: &str) -> Result<Preview, Vec<Problem>> {
         zone: project.time_zone.clone(),
         numbers: kept.numbers,
         places,
+        flags: BTreeMap::new(),
+        group_types: project.group_types.clone(),
     };
     let mut not_kept = kept.missing;
     not_kept.dedup();
@@ -116,7 +118,11 @@ impl Kept<'_> {
                 let missing = told && !self.project.person_keys.contains(&filter.key);
                 missing.then(|| format!("the person property `{}`", filter.key))
             }
-            Draft::Listed(_) | Draft::Cohort { .. } | Draft::Fault(_) => None,
+            Draft::Listed(_)
+            | Draft::Group(..)
+            | Draft::Flag(..)
+            | Draft::Cohort { .. }
+            | Draft::Fault(_) => None,
         };
         if let Some(what) = missing {
             let message = format!(

@@ -9,7 +9,7 @@ use super::draft::{CohortDraft, Draft, FlagDraft, RuleDraft, RulesDraft};
 use super::example;
 use super::node::{self, Fields, Node, Yaml};
 use super::problem::{Place, Problems, suggestion};
-use crate::flag::{Flag, Variant};
+use crate::flag::{Bucketing, Flag, Runtime, Variant};
 
 /// What `project.yaml` says.
 #[derive(Debug)]
@@ -143,9 +143,22 @@ pub(super) fn flag(key: &str, text: &str, problems: &mut Problems<'_>) -> Option
         description: description?,
         has_experiment: false,
         active: active?,
+        runtime: Runtime::All,
+        contexts: Vec::new(),
+        bucketing: Bucketing::DistinctId,
+        keeps_value: false,
+        lacks_dependency: false,
+        raw: None,
         rules: Ok(Default::default()),
     };
-    let rules = RulesDraft { rules: rules?, payloads: payloads?, variants: variants? };
+    let rules = RulesDraft {
+        rules: rules?,
+        payloads: payloads?,
+        variants: variants?,
+        enrollment: false,
+        holdout: None,
+        aggregation: None,
+    };
     Some(FlagDraft { flag, rules: Ok(rules), file: problems.file().to_owned() })
 }
 
@@ -257,7 +270,14 @@ fn rule(node: &Node, arms: &[&str], problems: &mut Problems<'_>) -> Option<RuleD
         None => Some(None),
     };
     let payload = fields.get("payload").map(|payload| payload.to_json().to_string());
-    Some(RuleDraft { when: when?, rollout_percent: rollout_percent?, variant: variant?, payload })
+    Some(RuleDraft {
+        when: when?,
+        aggregation: None,
+        rollout_percent: rollout_percent?,
+        ends_on_miss: false,
+        variant: variant?,
+        payload,
+    })
 }
 
 fn variant(node: &Node, arms: &[&str], problems: &mut Problems<'_>) -> Option<String> {
