@@ -75,26 +75,6 @@ fn one_bad_event_does_not_cost_the_batch() {
     }
 }
 
-#[test]
-fn years_that_cannot_be_are_late_or_clamped() {
-    let (server, mut dice) = (Setup::embedded().start(), Dice::new(23));
-    for (person, year, on) in [("ann", "0001", false), ("ben", "9999", true)] {
-        let mut events: Vec<Value> =
-            adds(person, 3, now_ms(), &mut dice).iter().map(Event::captured).collect();
-        for event in &mut events {
-            event["timestamp"] = json!(format!("{year}-06-01T12:00:00.000Z"));
-        }
-        let body = json!({ "api_key": TOKEN, "batch": events });
-        assert_eq!(server.client.post("/batch/", &body).status, 200, "year {year}");
-        assert_eq!(server.client.flags(person).on("offer"), on, "year {year}");
-    }
-    // Each outcome is counted by reason and project.
-    let shop = "project=\"shop\"";
-    assert_eq!(server.client.metric("sluice_events_total", &["outcome=\"late\"", shop]), 3.0);
-    assert_eq!(server.client.metric("sluice_events_total", &["outcome=\"folded\"", shop]), 3.0);
-    assert_eq!(server.client.metric("sluice_events_clamped_total", &[shop]), 3.0);
-}
-
 /// Ids are cut to their first 200 characters, when sending and when asking.
 #[test]
 fn an_id_of_a_megabyte_is_cut() {

@@ -3,9 +3,9 @@
 //! - [`harness`] runs the real binary, [`broker`] a real Kafka; [`oracle`] knows the right answer.
 //! - [`windows`], [`registers`], [`links`] and [`people`] are laws; [`tidy`], [`conformance`] and
 //!   [`definitions`] check what is written.
-//! - [`scenarios`], [`kinds`], [`identity`], [`forget`], [`edits`], [`explain`], [`hostile`],
-//!   [`kafka`], [`clickhouse`], [`losses`], [`members`], [`outages`], [`disk`], [`positions`] and
-//!   [`sdk`] are stories; [`replay`] kills the binary, again and again.
+//! - [`scenarios`], [`faults`], [`kinds`], [`identity`], [`forget`], [`edits`], [`explain`],
+//!   [`hostile`], [`kafka`], [`clickhouse`], [`losses`], [`members`], [`outages`], [`disk`],
+//!   [`positions`] and [`sdk`] are stories; [`replay`] kills the binary, again and again.
 #![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
 
 mod broker;
@@ -18,6 +18,7 @@ mod disk;
 mod edits;
 mod event;
 mod explain;
+mod faults;
 mod forget;
 mod harness;
 mod hostile;
