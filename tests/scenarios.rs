@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::client::Said;
 use crate::dice::Dice;
 use crate::event::{Event, now_ms};
 use crate::harness::{self, Setup};
@@ -53,6 +54,25 @@ fn the_same_event_twice_counts_once() {
     let late_copy = Event { time_ms: now_ms(), ..two[0].clone() };
     server.client.capture(&[late_copy]);
     assert!(!server.client.flags("ann").on("offer"));
+}
+
+/// A retry may tell that what had pushed another event out happened before it.
+#[test]
+fn the_last_time_is_not_known_once_it_turns_out_to_be_another() {
+    let bought = "rules:\n  - { when: { last: refund, within: 20m } }\n";
+    let setup = Setup::embedded().define("flags/refunded.yaml", bought);
+    let (server, mut dice) = (setup.start(), Dice::new(15));
+    let now = now_ms();
+    let mut refund = |minutes| Event::new("refund", "ann", now - minutes * MINUTE_MS, &mut dice);
+    let (first, second) = (refund(10), refund(5));
+    let retried = Event { time_ms: now - 30 * MINUTE_MS, ..second.clone() };
+    let said = || server.client.flags("ann").said("refunded");
+    server.client.capture(&[first.clone(), second]);
+    assert_eq!(said(), Said::Yes);
+    server.client.capture(&[retried]);
+    assert_eq!(said(), Said::Failed("window_overflow".to_owned()), "the first was 10 minutes ago");
+    server.client.capture(&[first]);
+    assert_eq!(said(), Said::Yes);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! When an answer may be unknown: where something may be missing that could decide.
+//! When an answer may be unknown: where something may be missing that could decide. And when
+//! nothing is promised: where a copy came of an event that had been pushed out.
 
 use schemas::behaviour::{Aggregate, Behaviour, Compared, Operand, Watched};
 use schemas::catalog::Matcher;
@@ -10,18 +11,43 @@ use super::state::State;
 
 /// Whether a condition's answer may be unknown of what `state` keeps.
 pub fn may_be_unknown(condition: &Condition, matchers: &[Matcher], state: &State) -> bool {
+    any(condition, &|behaviour| {
+        let more = !needs_no_more(behaviour);
+        matchers_of(behaviour, matchers)
+            .any(|matcher| state.has_gap(matcher) || more && state.pushed_out(matcher))
+    }) || has_lost_copies(condition, matchers, state)
+}
+
+/// Whether a copy may have told that an event of a full window happened earlier: what that had
+/// pushed out is missing.
+pub fn has_lost_copies(condition: &Condition, matchers: &[Matcher], state: &State) -> bool {
+    any(condition, &|behaviour| {
+        matchers_of(behaviour, matchers)
+            .any(|matcher| state.has_copies(matcher) && state.pushed_out(matcher))
+    })
+}
+
+/// Whether a condition asks a matcher for whose events the rule of copies promises nothing.
+pub fn may_be_mistaken(condition: &Condition, mistaken: &[bool]) -> bool {
+    any(condition, &|behaviour| {
+        behaviour.matchers().iter().any(|of| mistaken[of.matcher.0 as usize])
+    })
+}
+
+fn matchers_of<'m>(
+    behaviour: &Behaviour<Watched>,
+    matchers: &'m [Matcher],
+) -> impl Iterator<Item = &'m Matcher> {
+    behaviour.matchers().into_iter().map(|of| &matchers[of.matcher.0 as usize])
+}
+
+fn any(condition: &Condition, is_so: &impl Fn(&Behaviour<Watched>) -> bool) -> bool {
     match condition {
         Condition::All(inner) | Condition::Any(inner) => {
-            inner.iter().any(|inner| may_be_unknown(inner, matchers, state))
+            inner.iter().any(|inner| any(inner, is_so))
         }
-        Condition::Not(inner) => may_be_unknown(inner, matchers, state),
-        Condition::Behaviour(behaviour) => {
-            let of = |watched: &Watched| &matchers[watched.matcher.0 as usize];
-            let watched = behaviour.matchers();
-            watched.iter().any(|watched| state.has_gap(of(watched)))
-                || !needs_no_more(behaviour)
-                    && watched.iter().any(|watched| state.pushed_out(of(watched)))
-        }
+        Condition::Not(inner) => any(inner, is_so),
+        Condition::Behaviour(behaviour) => is_so(behaviour),
         _ => false,
     }
 }

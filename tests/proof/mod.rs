@@ -5,11 +5,13 @@
 //! right for everything that ever happened; [`excuse`] says when it may be unknown.
 //!
 //! A limit that no state of a bounded size could lift: a copy of an event that bears another
-//! time is known for one only while the first copy is kept. So worlds with such copies push
-//! nothing out, lack nothing and expire nothing.
+//! time is known for one only while the first copy is among the newest K. [`copies`] says where
+//! one came later than that; conditions that ask for those events aren't compared. Worlds with
+//! such copies lack nothing and expire nothing.
 
 mod chance;
 mod compiled;
+mod copies;
 mod excuse;
 mod given;
 mod instants;
@@ -54,8 +56,10 @@ fn sluice_answers_as_the_oracle_does() {
             break;
         }
     }
-    let Tally { compared, held, open } = tally;
+    let Tally { compared, held, open, crowded, left_out } = tally;
     println!("{compared} comparisons, seed {seed}, 0 differences ({held} true, {open} unknown)");
+    println!("{crowded} of them with copies of other times among more than is kept");
+    println!("{left_out} questions left out, for copies of what had been pushed out");
 }
 
 #[derive(Default)]
@@ -63,6 +67,10 @@ struct Tally {
     compared: u64,
     held: u64,
     open: u64,
+    /// Where copies bore other times and something was pushed out.
+    crowded: u64,
+    /// Questions that weren't compared.
+    left_out: u64,
 }
 
 /// Where Sluice and the oracle differ.
@@ -88,6 +96,7 @@ fn compare(world: &World, tally: &mut Tally) -> Result<(), Difference> {
         match arrival.then {
             Then::Nothing => {}
             Then::Restore => state.restore(arrival.part),
+            Then::Join => state.join(arrival.part, matchers),
             Then::Expire => state.expire(arrival.part, matchers, log_ms),
             Then::Ask => Asking { world, compiled: &compiled, state: &state, history: &history }
                 .compare(log_ms, &mut dice, tally)?,
@@ -107,13 +116,25 @@ struct Asking<'a> {
 impl Asking<'_> {
     fn compare(&self, log_ms: i64, dice: &mut Dice, tally: &mut Tally) -> Result<(), Difference> {
         let matchers = &self.compiled.project.matchers;
-        let facts = self.state.facts(matchers, dice);
+        let order = State::order(dice);
+        let facts = self.state.facts(matchers, &order);
         // What nobody can see any more changes nothing.
         let expired = state::expired(&facts, matchers, log_ms);
+        let mistaken: Vec<bool> =
+            matchers.iter().map(|m| self.state.has_mistaken(m, &order)).collect();
         for (at, question) in self.world.questions.iter().enumerate() {
+            let members = &self.compiled.project.cohorts[at].members;
+            if excuse::may_be_mistaken(members, &mistaken) {
+                tally.left_out += 1;
+                continue;
+            }
+            let before = tally.compared;
             for now_ms in instants::of(question, self.history, &self.world.zone, log_ms, dice) {
                 let facts = if dice.per_mille(500) { &facts } else { &expired };
                 self.compare_one(at, now_ms, facts, tally)?;
+            }
+            if excuse::has_lost_copies(members, matchers, self.state) {
+                tally.crowded += tally.compared - before;
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! What Sluice would keep of a world: records folded, stored, read again, expired and merged.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use schemas::catalog::Matcher;
@@ -12,6 +12,7 @@ use schemas::record::Record;
 use schemas::window::{Entry, Hit, Keep, Kept};
 use serde_json::Value;
 
+use super::copies::Copies;
 use super::given;
 use super::world::{PARTS, World, Write};
 use crate::dice::Dice;
@@ -20,8 +21,10 @@ use crate::naive::history::Happened;
 pub struct State {
     parts: [Record; PARTS],
     coverage: Arc<Coverages>,
-    /// Which events each matcher accepted.
-    accepted: Vec<BTreeSet<u64>>,
+    /// Which events each matcher accepted, with the times of their copies.
+    accepted: Vec<BTreeMap<u64, BTreeSet<i64>>>,
+    /// What came to each part for each matcher.
+    copies: [Vec<Copies>; PARTS],
 }
 
 impl State {
@@ -29,7 +32,8 @@ impl State {
         let mut state = State {
             parts: Default::default(),
             coverage: Arc::new(matchers.iter().map(|m| (m.id, coverage(world, m.id))).collect()),
-            accepted: vec![BTreeSet::new(); matchers.len()],
+            accepted: vec![BTreeMap::new(); matchers.len()],
+            copies: [(); PARTS].map(|()| vec![Copies::default(); matchers.len()]),
         };
         world.writes.iter().for_each(|write| state.write(write));
         state
@@ -62,7 +66,9 @@ impl State {
             let Some(taken) = matcher.take.of(property, moment) else {
                 continue;
             };
-            self.accepted[matcher.id.0 as usize].insert(event.id);
+            let at = matcher.id.0 as usize;
+            self.accepted[at].entry(event.id).or_default().insert(event.time_ms);
+            self.copies[part][at].add(event.id, event.time_ms, matcher.kept);
             // Before its coverage, a log may still have some events.
             if event.time_ms <= self.since_ms(matcher.id) && dice.per_mille(700) {
                 continue;
@@ -81,10 +87,27 @@ impl State {
         self.parts[part].expire(kept(matchers), log_ms);
     }
 
-    /// Everything that is kept, joined in some order, some of it twice.
-    pub fn facts(&self, matchers: &[Matcher], dice: &mut Dice) -> Facts {
+    /// A person who was folded unread is merged with what was stored of them.
+    pub fn join(&mut self, part: usize, matchers: &[Matcher]) {
+        let into = (part + 1) % PARTS;
+        let record = std::mem::take(&mut self.parts[part]);
+        self.parts[into].merge(&record, kept(matchers));
+        for matcher in matchers {
+            let at = matcher.id.0 as usize;
+            let copies = std::mem::take(&mut self.copies[part][at]);
+            self.copies[into][at].merge(&copies, matcher.kept);
+        }
+    }
+
+    /// The parts in some order, one of them twice.
+    pub fn order(dice: &mut Dice) -> Vec<usize> {
         let mut order: Vec<usize> = (0..PARTS).chain([dice.below(PARTS as u64) as usize]).collect();
         dice.shuffle(&mut order);
+        order
+    }
+
+    /// Everything that is kept, joined in this order.
+    pub fn facts(&self, matchers: &[Matcher], order: &[usize]) -> Facts {
         let mut record = Record::default();
         order.iter().for_each(|part| record.merge(&self.parts[*part], kept(matchers)));
         Facts { record, coverage: self.coverage.clone(), ..Facts::default() }
@@ -101,6 +124,20 @@ impl State {
     /// Whether the log lacks some of a matcher's events.
     pub fn has_gap(&self, matcher: &Matcher) -> bool {
         self.since_ms(matcher.id) != i64::MIN
+    }
+
+    /// Whether copies of some event came with several times.
+    pub fn has_copies(&self, matcher: &Matcher) -> bool {
+        self.accepted[matcher.id.0 as usize].values().any(|times| times.len() > 1)
+    }
+
+    /// Whether some event may stand at another time than its first, which was pushed out before
+    /// a copy came, or was met.
+    pub fn has_mistaken(&self, matcher: &Matcher, order: &[usize]) -> bool {
+        let mut met = Copies::default();
+        let parts = order.iter().map(|part| &self.copies[*part][matcher.id.0 as usize]);
+        parts.for_each(|copies| met.merge(copies, matcher.kept));
+        met.are_mistaken(matcher.kept)
     }
 
     /// Whether some may have been pushed out by newer ones.

@@ -54,6 +54,8 @@ pub enum Then {
     Nothing,
     /// Stored, and read again.
     Restore,
+    /// A record that was folded unread is merged with the one before it.
+    Join,
     Expire,
     Ask,
 }
@@ -72,14 +74,14 @@ impl World {
         let mut dice = Dice::new(seed);
         let zone = TimeZone::get(dice.pick::<&str>(&ZONES)).expect("a time zone");
         let step_ms = *dice.pick(&[SECOND_MS, MINUTE_MS, HOUR_MS / 2, HOUR_MS, DAY_MS / 2, DAY_MS]);
-        let shifted = dice.per_mille(150);
+        let shifted = dice.per_mille(350);
         let gaps = (!shifted && dice.per_mille(250)).then(|| dice.throw());
         let room = match shifted {
-            // A copy of another time is known for one while the first copy is kept; one that
-            // was pushed out can't be. So nothing is pushed out here, and nothing expires.
-            true => Room::AtLeast(EVENTS_MAX as u16 + 1),
+            // Nothing is pushed out, so that every copy is known for one.
+            true if dice.per_mille(200) => Room::AtLeast(EVENTS_MAX as u16 + 1),
+            true if dice.per_mille(800) => Room::Only(2 + dice.below(7) as u16),
             false if dice.per_mille(300) => Room::Only(1 + dice.below(5) as u16),
-            false => Room::Needed,
+            _ => Room::Needed,
         };
         let start_ms = start(&mut dice, &zone);
         let mut stream = Stream { dice: &mut dice, step_ms, start_ms, shifted };
@@ -119,13 +121,18 @@ impl Stream<'_> {
         let mut arrivals = Vec::new();
         for _ in 0..self.dice.below(EVENTS_MAX) {
             let event = self.event();
+            let first = arrivals.len();
             arrivals.push(self.arrival(event.clone()));
-            while self.dice.per_mille(150) {
+            while self.dice.per_mille(if self.shifted { 300 } else { 150 }) {
                 let mut copy = event.clone();
                 if self.shifted {
-                    copy.time_ms = self.time_ms();
+                    copy.time_ms = self.retried_ms(event.time_ms);
                 }
-                arrivals.push(self.arrival(copy));
+                let mut arrival = self.arrival(copy);
+                if self.dice.per_mille(500) {
+                    arrival.part = arrivals[first].part;
+                }
+                arrivals.push(arrival);
             }
         }
         arrivals.sort_by_key(|arrival| arrival.log_ms);
@@ -136,6 +143,14 @@ impl Stream<'_> {
     fn time_ms(&mut self) -> i64 {
         let near_ms = if self.dice.per_mille(300) { self.dice.below(3) as i64 - 1 } else { 0 };
         self.start_ms + self.dice.below(40) as i64 * self.step_ms / 2 + near_ms
+    }
+
+    /// Soon after the first try, or before it, mostly.
+    fn retried_ms(&mut self, first_ms: i64) -> i64 {
+        match self.dice.below(4) {
+            0 => self.time_ms(),
+            _ => first_ms + (self.dice.below(9) as i64 - 4) * self.step_ms / 2,
+        }
     }
 
     fn event(&mut self) -> Happened {
@@ -163,8 +178,10 @@ impl Stream<'_> {
         };
         let then = match self.dice.below(16) {
             0 | 1 => Then::Restore,
+            // What has expired isn't known of a copy either.
             2 if !self.shifted => Then::Expire,
             3 => Then::Ask,
+            4 => Then::Join,
             _ => Then::Nothing,
         };
         Arrival { event, log_ms, part: self.dice.below(PARTS as u64) as usize, then }

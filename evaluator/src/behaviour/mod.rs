@@ -134,6 +134,14 @@ impl<'a> Seen<'a> {
         }
     }
 
+    /// The same, and what is missing since a copy told that the hits which had pushed it out
+    /// happened earlier.
+    fn uncovered_or_lost(self, of: Watched) -> Option<Gap> {
+        let lost_ms = self.window(of).lost_ms();
+        let lost = lost_ms.map(|until_ms| Gap { until_ms, why: Unknown::Overflow });
+        [self.uncovered(of), lost].into_iter().flatten().max_by_key(|gap| gap.until_ms)
+    }
+
     /// What may be missing because newer hits pushed it out.
     fn pushed_out(self, of: Watched) -> Option<Gap> {
         let until_ms = match of.kept.keep {

@@ -33,9 +33,7 @@ pub(super) struct Counted {
 /// In how many of the last periods there was an event, and may have been one.
 pub(super) fn counted(seen: Seen<'_>, asked: &Regularly<Watched>) -> Counted {
     let times: Vec<i64> = seen.window(asked.of).entries().map(|entry| entry.time_ms()).collect();
-    let lost_ms = seen.window(asked.of).lost_ms();
-    let lost = lost_ms.map(|until_ms| Gap { until_ms, why: Unknown::Overflow });
-    let gap = [seen.uncovered(asked.of), lost].into_iter().flatten().max_by_key(|g| g.until_ms);
+    let gap = seen.uncovered_or_lost(asked.of);
     let (mut with, mut maybe) = (0, 0);
     for range in periods(seen.now_ms, seen.zone, asked.period, asked.of_last) {
         // Newest first: the first that isn't after the range's end.

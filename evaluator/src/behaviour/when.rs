@@ -13,10 +13,9 @@ pub(super) fn was(seen: Seen<'_>, asked: &When<Watched>) -> Result<bool, Unknown
         range.after_ms = i64::MIN;
     }
     let found_ms = seen.window(asked.of).newest().map(|entry| entry.time_ms());
-    let gap = seen.uncovered(asked.of);
     match asked.of.kept.keep {
-        Keep::Earliest => first_was(found_ms, gap, range),
-        _ => last_was(found_ms, gap, range),
+        Keep::Earliest => first_was(found_ms, seen.uncovered(asked.of), range),
+        _ => last_was(found_ms, seen.uncovered_or_lost(asked.of), range),
     }
 }
 

@@ -50,6 +50,22 @@ fn merging_an_earlier_copy_tells_what_folding_it_does() {
     }
 }
 
+/// They may be younger than all that is left.
+#[test]
+fn what_a_copy_has_lost_is_told_until_nobody_could_see_it() {
+    for keep in [Keep::Newest, Keep::Values] {
+        let kept = Kept { keep, k: 1, horizon_ms: 10 };
+        let mut record = Record::default();
+        for (time_ms, tag) in [(20, 1), (25, 2), (3, 2)] {
+            record.fold(MATCHER, kept, at(time_ms, tag).into());
+        }
+        let stored = record.stored(MATCHER).to_vec();
+        assert!(record.expire(|_| Some(kept), at(29, 0).time_ms()), "{keep:?}");
+        assert_eq!(record.stored(MATCHER), stored, "{keep:?}");
+        assert!(!record.expire(|_| Some(kept), at(35, 0).time_ms()), "{keep:?}");
+    }
+}
+
 #[test]
 fn a_copy_inside_a_window_that_is_not_full_loses_nothing() {
     let mut record = folded(&[(9, 4), (10, 5)]);

@@ -157,8 +157,17 @@ impl Kept {
 
     /// Whether some condition may still see what is stored when the log is at `log_time_ms`.
     pub fn is_visible(self, stored: &[u8], log_time_ms: i64) -> bool {
-        let newest_ms = self.newest_of(stored).map_or(i64::MIN, Entry::time_ms);
-        newest_ms > log_time_ms.saturating_sub(self.horizon_ms)
+        let held_ms = match self.keep {
+            Keep::Values | Keep::Numbers => {
+                values::Values::new(stored).all().map(|hit| hit.entry.time_ms()).max()
+            }
+            _ => {
+                let window = Window::new(stored);
+                // That others are missing is to be seen as long as they would be.
+                window.newest().map(Entry::time_ms).max(window.lost_ms())
+            }
+        };
+        held_ms.is_some_and(|held_ms| held_ms > log_time_ms.saturating_sub(self.horizon_ms))
     }
 }
 
