@@ -317,3 +317,6 @@ fn fold_hits(record: &mut Record, hits: &[(MatcherId, Kept, Value)], entry: Entr
     }
     changed
 }
+
+#[cfg(test)]
+mod tests;

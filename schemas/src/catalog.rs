@@ -11,6 +11,9 @@ use crate::decimal::Decimal;
 use crate::filter::{Filter, Moment, PropertyMatching};
 use crate::flag::Flag;
 use crate::ids::{MatcherId, ProjectId};
+use crate::links::LINKS_BYTES_MAX;
+use crate::properties::PROPERTIES_BYTES_MAX;
+use crate::sections::{HEADER_BYTES, LINKS_HEADER_BYTES, WINDOW_HEADER_BYTES};
 use crate::standing::Standing;
 use crate::window::{Kept, Value};
 
@@ -103,6 +106,13 @@ impl Project {
     /// Whether some matcher may accept an event of this name.
     pub fn watches(&self, event_name: &str) -> bool {
         !self.of_any_event.is_empty() || self.gate.contains_key(event_name)
+    }
+
+    /// The most bytes that are kept of one distinct id in one partition, whatever it does.
+    pub fn record_bytes_max(&self) -> usize {
+        let windows = self.matchers.iter().map(|m| WINDOW_HEADER_BYTES + m.kept.bytes_max());
+        let headers = HEADER_BYTES + LINKS_HEADER_BYTES;
+        headers + windows.sum::<usize>() + LINKS_BYTES_MAX + PROPERTIES_BYTES_MAX
     }
 }
 
@@ -209,6 +219,7 @@ impl Registry {
     /// kept for less gets a new number: its windows have to be filled again.
     pub fn matcher(&mut self, canonical: &str, kept: Kept) -> Registered {
         if let Some(known) = self.matchers.get(canonical)
+            && !known.kept.is_too_much()
             && known.kept.k >= kept.k
             && known.kept.horizon_ms >= kept.horizon_ms
         {

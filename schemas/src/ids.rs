@@ -15,6 +15,9 @@ pub struct MatcherId(pub u32);
 /// The longest distinct id that is kept, in Unicode scalar values, as at PostHog.
 pub const DISTINCT_ID_CHARS_MAX: usize = 200;
 
+/// The most bytes that such an id takes.
+pub const DISTINCT_ID_BYTES_MAX: usize = DISTINCT_ID_CHARS_MAX * 4;
+
 /// Cuts a distinct id to its first [`DISTINCT_ID_CHARS_MAX`] Unicode scalar values.
 pub fn cut_distinct_id(id: &str) -> &str {
     if id.len() <= DISTINCT_ID_CHARS_MAX {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashSet;
 
+use crate::ids::DISTINCT_ID_BYTES_MAX;
 use crate::record::Record;
 use crate::window::{ENTRY_BYTES, Entry};
 
@@ -16,6 +17,10 @@ use crate::window::{ENTRY_BYTES, Entry};
 pub const LINKS_MAX: usize = 1_000;
 
 const HEADER_BYTES: usize = ENTRY_BYTES + 1 + 2;
+
+/// The most bytes that the links of one distinct id take, with the person whom the pipeline takes
+/// it for.
+pub const LINKS_BYTES_MAX: usize = (LINKS_MAX + 1) * (HEADER_BYTES + DISTINCT_ID_BYTES_MAX);
 
 /// What a link makes of the id that bears it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,7 +68,7 @@ pub struct Link<'a> {
 impl Link<'_> {
     /// The link as it is stored.
     pub fn to_bytes(&self) -> Vec<u8> {
-        debug_assert!(self.other.len() <= usize::from(u16::MAX));
+        debug_assert!(self.other.len() <= DISTINCT_ID_BYTES_MAX);
         let mut bytes = Vec::with_capacity(HEADER_BYTES + self.other.len());
         bytes.extend_from_slice(&self.stamp.to_bytes());
         bytes.push(self.role as u8);

@@ -90,6 +90,7 @@ impl Record {
 
     /// Stores something else for a matcher.
     pub(crate) fn replace(&mut self, matcher: MatcherId, changed: &[u8]) {
+        debug_assert!(changed.len() <= usize::from(u16::MAX), "more than a window may have");
         self.ensure_header();
         let (at, found) = self.locate(matcher);
         let before = if found { window_bytes(&self.0[at..]) } else { 0 };

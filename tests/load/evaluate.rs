@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use evaluator::context::Context;
 use evaluator::evaluate::evaluate;
-use schemas::catalog::{Project, Registry};
-use schemas::definitions::{Source, compile};
+use schemas::catalog::Project;
 use schemas::filter::Moment;
 use schemas::lookup::{Coverage, Facts};
 use schemas::record::Record;
@@ -15,34 +14,9 @@ use schemas::window::{Entry, Hit};
 use serde_json::{Value, json};
 
 use crate::dice::Dice;
+use crate::twenty;
 
 const NOW_MS: i64 = 1_790_000_000_000;
-
-/// A flag is on for whoever is in; names of events as in the shop that ships with Sluice.
-const CONDITIONS: [&str; 20] = [
-    "{ did: added, count: '>= 3', within: 5m }",
-    "{ did: bought, count: '= 0', within: 5m }",
-    "{ did: searched, count: '= 2', between: [10m, 5m] }",
-    "{ did: refund, count: '> 1x', within: 1h, compared with: { did: bought } }",
-    "{ did: searched, count: '>= 2x', within: 5m, compared with: { between: [10m, 5m] } }",
-    "{ regularly: searched, at least: 2, of last: 3 days }",
-    "{ regularly: searched, at least: 5, of last: 24 hours }",
-    "{ distinct: product, of: seen, count: '>= 5', within: 10m }",
-    "{ sum: price, of: seen, is: '> 100', within: 1d }",
-    "{ average: price, of: seen, is: '> 20', within: 10m }",
-    "{ smallest: price, of: seen, is: '!= 11', within: 10m }",
-    "{ largest: price, of: seen, is: '>= 30', within: 10m }",
-    "{ latest: product, of: seen, is: 5, nth: 2, within: 10m }",
-    "{ first: bought, within: 7d }",
-    "{ last: bought, ago: '>= 30d' }",
-    "{ known: '>= 7d' }",
-    "{ stopped: bought, within: 30d, quiet: 7d }",
-    "{ restarted: bought, quiet: [30d, 1d] }",
-    "{ sequence: [ { did: seen }, { did: added, after: '<= 2m' } ], same: product, \
-     without: { did: emptied }, within: 1h }",
-    "{ sequence: [ { did: seen }, { did: added }, { did: bought } ], within: 1h, \
-     unfinished: true }",
-];
 
 #[derive(Args)]
 pub struct Arguments {
@@ -55,7 +29,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> crate::Outcome {
-    let project = project()?;
+    let project = twenty::project()?;
     let facts = facts(&project, arguments.events);
     let context = Context { distinct_id: "ann".to_owned(), ..Context::default() };
     let decided = evaluate(&project, &context, &facts, NOW_MS);
@@ -78,21 +52,6 @@ pub fn run(arguments: &Arguments) -> crate::Outcome {
     let mean = took.iter().sum::<Duration>().as_secs_f64() * 1e6 / took.len() as f64;
     println!("all of them: mean {mean:.2} µs, p50 {:.2} µs, p99 {:.2} µs", at(0.5), at(0.99));
     Ok(())
-}
-
-fn project() -> Result<Project, String> {
-    let source = |path: String, text: String| Source { path, text };
-    let mut sources = vec![source("shop/project.yaml".to_owned(), "token: phc_shop\n".to_owned())];
-    for (at, condition) in CONDITIONS.iter().enumerate() {
-        let cohort = format!("members: {condition}\n");
-        sources.push(source(format!("shop/cohorts/c{at:02}.yaml"), cohort));
-        let flag = json!({ "rules": [{ "when": { "cohort": format!("c{at:02}") } }] });
-        sources.push(source(format!("shop/flags/f{at:02}.yaml"), flag.to_string()));
-    }
-    let compiled = compile(&sources, &|_| None, &mut Registry::default());
-    let compiled = compiled.map_err(|problems| format!("{problems:#?}"))?;
-    let project = compiled.catalog.projects().first().ok_or("no project")?;
-    Ok(project.as_ref().clone())
 }
 
 /// What would be kept of somebody who is busy.

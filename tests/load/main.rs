@@ -21,6 +21,7 @@ mod process;
 #[path = "../rule.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod rule;
+mod twenty;
 mod verify;
 mod wait;
 mod wire;

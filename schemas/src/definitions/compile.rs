@@ -1,6 +1,6 @@
 //! Drafts become a project: cohorts in order, matchers shared and numbered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashSet;
 
@@ -43,11 +43,11 @@ pub(super) fn project(
     let order: Vec<String> = order.into_iter().chain(cyclic).collect();
     dependencies::mark_lacking(&mut draft.flags);
     let id = registry.project(&draft.name);
-    let (matchers, numbers) = matchers(&draft, id, registry);
+    let sharing = Sharing::of(&draft, id);
+    let (matchers, numbers) = matchers(&draft, &sharing, registry);
     let places = order.iter().enumerate().map(|(at, key)| (key.clone(), at)).collect();
     let resolver = Resolver {
-        project: id,
-        zone: draft.time_zone.clone(),
+        sharing,
         numbers,
         places,
         flags: dependencies::places(&draft.flags),
@@ -59,28 +59,69 @@ pub(super) fn project(
     Ok((project, odd))
 }
 
-/// Every matcher once, with all that its conditions need, and its number by canonical text.
-fn matchers(
-    draft: &ProjectDraft,
-    id: ProjectId,
-    registry: &mut Registry,
-) -> (Vec<Matcher>, BTreeMap<String, Watched>) {
+/// Which conditions share a matcher.
+pub(super) struct Sharing {
+    project: ProjectId,
+    /// The time zone, which dates depend on.
+    zone: jiff::tz::TimeZone,
+    /// Canonical texts of which one matcher for all that they need would keep too much: there,
+    /// conditions share it only if they need the same.
+    apart: BTreeSet<String>,
+}
+
+impl Sharing {
+    /// As widely as there is.
+    pub fn all(project: ProjectId, zone: &jiff::tz::TimeZone) -> Sharing {
+        Sharing { project, zone: zone.clone(), apart: BTreeSet::new() }
+    }
+
+    fn of(draft: &ProjectDraft, project: ProjectId) -> Sharing {
+        let all = Sharing::all(project, &draft.time_zone);
+        let too_much = needed(draft, &all).into_iter().filter(|(_, (_, kept))| kept.is_too_much());
+        let apart = too_much.map(|(text, _)| text).collect();
+        Sharing { apart, ..all }
+    }
+
+    /// Text that is the same for conditions that share a matcher, and for no others.
+    pub fn text(&self, matcher: &MatcherDraft) -> String {
+        let canonical = matcher.canonical(self.project, &self.zone);
+        if !self.apart.contains(&canonical) {
+            return canonical;
+        }
+        format!("{canonical} {} {}", matcher.needs.k, matcher.needs.horizon_ms)
+    }
+}
+
+/// Every matcher by its text, with all that its conditions need.
+fn needed<'d>(
+    draft: &'d ProjectDraft,
+    sharing: &Sharing,
+) -> BTreeMap<String, (&'d MatcherDraft, Kept)> {
     let mut needed: BTreeMap<String, (&MatcherDraft, Kept)> = BTreeMap::new();
     for condition in conditions(draft) {
         condition.walk(&mut |inner| {
             let Draft::Behaviour(behaviour) = inner else { return };
             for matcher in behaviour.matchers() {
-                let canonical = matcher.canonical(id, &draft.time_zone);
-                let (_, kept) = needed.entry(canonical).or_insert((matcher, matcher.needs));
+                let text = sharing.text(matcher);
+                let (_, kept) = needed.entry(text).or_insert((matcher, matcher.needs));
                 kept.k = kept.k.max(matcher.needs.k);
                 kept.horizon_ms = kept.horizon_ms.max(matcher.needs.horizon_ms);
             }
         });
     }
+    needed
+}
+
+/// Every matcher once, and its number by its text.
+fn matchers(
+    draft: &ProjectDraft,
+    sharing: &Sharing,
+    registry: &mut Registry,
+) -> (Vec<Matcher>, BTreeMap<String, Watched>) {
     let mut numbers = BTreeMap::new();
     let mut matchers = Vec::new();
-    for (canonical, (draft, kept)) in needed {
-        let registered = registry.matcher(&canonical, kept);
+    for (text, (draft, kept)) in needed(draft, sharing) {
+        let registered = registry.matcher(&text, kept);
         matchers.push(Matcher {
             id: registered.id,
             event: draft.event.clone(),
@@ -89,7 +130,7 @@ fn matchers(
             kept: registered.kept,
         });
         let watched = Watched { matcher: registered.id, kept: registered.kept };
-        numbers.insert(canonical, watched);
+        numbers.insert(text, watched);
     }
     (matchers, numbers)
 }
@@ -121,10 +162,8 @@ fn person_keys(draft: &ProjectDraft) -> FxHashSet<String> {
 
 /// Turns drafts of conditions into conditions.
 pub(super) struct Resolver {
-    pub project: ProjectId,
-    /// The time zone, which dates depend on.
-    pub zone: jiff::tz::TimeZone,
-    /// Of every matcher that the drafts name, by canonical text.
+    pub sharing: Sharing,
+    /// Of every matcher that the drafts name, by its text.
     pub numbers: BTreeMap<String, Watched>,
     pub places: BTreeMap<String, CohortIndex>,
     /// By key, and by id where no key is like it.
@@ -141,8 +180,7 @@ impl Resolver {
             Draft::Not(inner) => Condition::Not(Box::new(self.condition(inner))),
             // Every draft's matcher was numbered before.
             Draft::Behaviour(behaviour) => Condition::Behaviour(
-                behaviour
-                    .map(&mut |matcher| self.numbers[&matcher.canonical(self.project, &self.zone)]),
+                behaviour.map(&mut |matcher| self.numbers[&self.sharing.text(matcher)]),
             ),
             Draft::Listed(ids) => Condition::Listed(ids.clone()),
             Draft::Person(filter) => Condition::Person(filter.clone()),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::compile::Resolver;
+use super::compile::{Resolver, Sharing};
 use super::draft::{Draft, MatcherDraft};
 use super::problem::{Place, Problem, Problems, suggestion};
 use super::yaml;
@@ -52,8 +52,7 @@ pub fn preview(project: &Project, text: &str) -> Result<Preview, Vec<Problem>> {
     let mut kept = Kept { project, numbers: numbers(project), missing: Vec::new() };
     kept.retain(&mut cohort.members);
     let resolver = Resolver {
-        project: project.id,
-        zone: project.time_zone.clone(),
+        sharing: Sharing::all(project.id, &project.time_zone),
         numbers: kept.numbers,
         places,
         flags: BTreeMap::new(),

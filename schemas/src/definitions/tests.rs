@@ -118,6 +118,41 @@ fn conditions_share_a_matcher_with_the_most_that_any_needs() {
     assert_eq!(compiled.catalog.horizon_ms(), 2 * DAY_MS);
 }
 
+/// Each keeps little enough, but as often as the one and for as long as the other is too much.
+#[test]
+fn conditions_stay_apart_where_one_matcher_would_keep_too_much() {
+    let often = "members: { did: buy, count: '>= 100', between: [10m, 5m] }";
+    let long = "members: { did: buy, between: [7d, 10075m] }";
+    let files = [
+        ("cohorts/a.yaml", often),
+        ("cohorts/b.yaml", long),
+        ("cohorts/c.yaml", often),
+        ("cohorts/d.yaml", "members: { did: buy, count: '>= 2', between: [10m, 5m] }"),
+    ];
+    let mut registry = Registry::default();
+    let mut compiled = |files: &[(&str, &str)]| {
+        let mut sources = vec![source("shop/project.yaml", PROJECT)];
+        sources.extend(files.iter().map(|(path, text)| source(&format!("shop/{path}"), text)));
+        compile_all(&sources, &mut registry).expect("good definitions")
+    };
+    let all = compiled(&files);
+    let shop = the_project(&all);
+    let kept: Vec<_> = shop.matchers.iter().map(|m| (m.kept.k, m.kept.horizon_ms)).collect();
+    assert_eq!(kept, [(1, 7 * DAY_MS), (100, 10 * MINUTE_MS), (2, 10 * MINUTE_MS)]);
+    assert!(shop.matchers.iter().all(|matcher| !matcher.kept.is_too_much()));
+    let of = |key: &str| {
+        let cohort = shop.cohorts.iter().find(|cohort| cohort.key == key);
+        match &cohort.expect("a cohort").members {
+            Condition::Behaviour(behaviour) => behaviour.matchers()[0].matcher,
+            other => panic!("{other:?} counts nothing"),
+        }
+    };
+    assert_eq!(["a", "b", "c", "d"].map(of), [1, 0, 1, 2].map(|at| shop.matchers[at].id));
+    // Those that fit share one, as all do elsewhere.
+    let fitting = compiled(&[files[0], files[3]]);
+    assert_eq!(the_project(&fitting).matchers.len(), 1);
+}
+
 #[test]
 fn numbers_stay_and_bad_definitions_take_none() {
     let good = [

@@ -23,7 +23,7 @@ pub(super) fn parse(value: &[u8]) -> Result<Event<'_>, Skip> {
     let row: Row<'_> = serde_json::from_slice(value).map_err(|_| Skip::NotJson)?;
     let propertyless = row.person_mode.text().is_some_and(|mode| mode == PROPERTYLESS);
     let person_properties = row.person_properties.filter(|_| !propertyless);
-    let person_id = row.person_id.text().filter(|id| !id.is_empty() && id != NO_UUID);
+    let person_id = row.person_id.person_id().filter(|id| id != NO_UUID);
     Ok(Event {
         name: row.event.event_name()?,
         distinct_id: row.distinct_id.distinct_id()?,
@@ -174,6 +174,14 @@ mod tests {
         }
         let record = pageview_with("person_id", &format!("{NO_UUID:?}"));
         assert_eq!(parse(&record).expect("an event").person_id, None);
+    }
+
+    /// A link with it has to be bounded.
+    #[test]
+    fn a_persons_id_is_cut_as_others_are() {
+        let record = pageview_with("person_id", &format!("{:?}", "é".repeat(70_000)));
+        let person_id = parse(&record).expect("an event").person_id;
+        assert_eq!(person_id.as_deref(), Some("é".repeat(200).as_str()));
     }
 
     #[test]

@@ -53,6 +53,11 @@ impl<'a> Scalar<'a> {
         if id.is_empty() { Err(Skip::NoDistinctId) } else { Ok(id) }
     }
 
+    /// The id of a person, cut likewise, if there is one.
+    pub fn person_id(self) -> Option<Text<'a>> {
+        self.text().map(cut).filter(|id| !id.is_empty())
+    }
+
     /// An instant in epoch milliseconds, if one is stated.
     pub fn timestamp_ms(self) -> Result<Option<i64>, Skip> {
         let stated_ms = match self {

@@ -100,6 +100,33 @@ impl Kept {
         Kept { keep: Keep::Newest, k, horizon_ms }
     }
 
+    /// The most bytes that are stored of one person, whatever they do.
+    pub fn bytes_max(self) -> usize {
+        let k = usize::from(self.k);
+        match self.keep {
+            Keep::Newest => k * ENTRY_BYTES + LOST_BYTES,
+            Keep::Earliest => ENTRY_BYTES,
+            Keep::Stretches(length_ms) => {
+                let entries = stretches::entries_most(self.k, length_ms, self.horizon_ms);
+                let entries = usize::try_from(entries).unwrap_or(usize::MAX);
+                entries.saturating_mul(ENTRY_BYTES).saturating_add(LOST_BYTES)
+            }
+            Keep::Values => values::bytes(2 * k),
+            Keep::Numbers => values::bytes(k + values::EXTREMES),
+        }
+    }
+
+    /// Whether that is more than is kept of one person for one matcher.
+    pub fn is_too_much(self) -> bool {
+        match self.keep {
+            Keep::Stretches(length_ms) => {
+                let entries = stretches::entries_most(self.k, length_ms, self.horizon_ms);
+                entries > stretches::STRETCHED_ENTRIES_MAX
+            }
+            _ => false,
+        }
+    }
+
     /// The stored bytes of a window once `hit` is folded into `stored`; none if that changes
     /// nothing. The newest are folded in place, by [`crate::record::Record`].
     pub fn fold(self, stored: &[u8], hit: Hit) -> Option<Vec<u8>> {

@@ -13,6 +13,14 @@ const VALUE_BYTES: usize = 16;
 const HIT_BYTES: usize = ENTRY_BYTES + VALUE_BYTES;
 const HEADER_BYTES: usize = 2;
 
+/// The most that are kept of numbers which newer ones pushed out.
+pub(super) const EXTREMES: usize = 3;
+
+/// Bytes of so many hits.
+pub(super) const fn bytes(hits: usize) -> usize {
+    HEADER_BYTES + hits * HIT_BYTES
+}
+
 /// What a matcher takes from an event: a hash that stands for a text, or a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Value([u8; VALUE_BYTES]);
@@ -162,7 +170,7 @@ fn extremes(hits: &[Hit]) -> Vec<Hit> {
 }
 
 fn stored_of(older: &[Hit], newest: &[Hit]) -> Vec<u8> {
-    let mut stored = Vec::with_capacity(HEADER_BYTES + (older.len() + newest.len()) * HIT_BYTES);
+    let mut stored = Vec::with_capacity(bytes(older.len() + newest.len()));
     stored.extend_from_slice(&(older.len() as u16).to_le_bytes());
     for hit in older.iter().chain(newest) {
         stored.extend_from_slice(&hit.entry.to_bytes());
