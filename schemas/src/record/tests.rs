@@ -50,6 +50,45 @@ fn merging_an_earlier_copy_tells_what_folding_it_does() {
     }
 }
 
+/// Whichever of the two was in memory, and had dropped what lies between.
+#[test]
+fn merging_tells_of_what_a_stretch_has_dropped_for_a_later_copy() {
+    let kept = Kept { keep: Keep::Stretches(1_000), k: 1, horizon_ms: 60_000 };
+    let of = |entries: &[(i64, u64)]| {
+        let mut record = Record::default();
+        for (time_ms, tag) in entries {
+            record.fold(MATCHER, kept, at(*time_ms, *tag).into());
+        }
+        record
+    };
+    let (first, later) = (of(&[(30, 1)]), of(&[(20, 2), (35, 3), (40, 1)]));
+    for (mut one, other) in [(first.clone(), &later), (later.clone(), &first)] {
+        one.merge(other, |_| Some(kept));
+        let times: Vec<i64> = one.window(MATCHER).entries().map(Entry::time_ms).collect();
+        assert_eq!(times, [30, 20].map(|ms| at(ms, 0).time_ms()));
+        assert!(one.window(MATCHER).lost_ms() >= Some(at(35, 0).time_ms()), "35 is missing");
+    }
+}
+
+/// Else a copy of what was dropped would be taken for new.
+#[test]
+fn a_later_copy_drops_nothing_from_what_it_is_merged_with() {
+    let kept = Kept { keep: Keep::Stretches(1_000), k: 1, horizon_ms: 60_000 };
+    let of = |entries: [(i64, u64); 2]| {
+        let mut record = Record::default();
+        for (time_ms, tag) in entries {
+            record.fold(MATCHER, kept, at(time_ms, tag).into());
+        }
+        record
+    };
+    let (later, first) = (of([(40, 1), (10, 2)]), of([(35, 3), (5, 1)]));
+    for (mut one, other) in [(first.clone(), &later), (later.clone(), &first)] {
+        one.merge(other, |_| Some(kept));
+        let times: Vec<i64> = one.window(MATCHER).entries().map(Entry::time_ms).collect();
+        assert_eq!(times, [35, 5].map(|ms| at(ms, 0).time_ms()));
+    }
+}
+
 /// They may be younger than all that is left.
 #[test]
 fn what_a_copy_has_lost_is_told_until_nobody_could_see_it() {

@@ -133,7 +133,7 @@ impl Kept {
         match self.keep {
             Keep::Newest => None,
             Keep::Earliest => earliest(stored, hit.entry),
-            Keep::Stretches(_) => stretches::merge(self, stored, once(hit.entry), None),
+            Keep::Stretches(length_ms) => stretches::add(self, length_ms, stored, hit.entry),
             Keep::Values | Keep::Numbers => values::merge(self, stored, once(hit), empty()),
         }
     }
@@ -144,9 +144,7 @@ impl Kept {
         match self.keep {
             Keep::Newest => Some(newest::merge(Window::new(stored), window(), self.k)),
             Keep::Earliest => earliest(stored, window().newest()?),
-            Keep::Stretches(_) => {
-                stretches::merge(self, stored, window().entries(), window().lost_ms())
-            }
+            Keep::Stretches(length_ms) => stretches::merge(self, length_ms, stored, window()),
             Keep::Values | Keep::Numbers => {
                 let other = values::Values::new(other);
                 values::merge(self, stored, other.newest(), other.older())

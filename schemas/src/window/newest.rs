@@ -117,15 +117,21 @@ impl<'a> Window<'a> {
 /// What is stored of both, each event at the earlier of its times.
 pub(super) fn merge(one: Window<'_>, other: Window<'_>, k: u16) -> Vec<u8> {
     let k = usize::from(k);
-    let mut entries: Vec<Entry> = one.entries().chain(other.entries()).collect();
-    entries.sort_unstable_by_key(|entry| (entry.tag(), *entry));
-    entries.dedup_by_key(|entry| entry.tag());
-    entries.sort_unstable_by(|a, b| b.cmp(a));
+    let mut entries = union(one, other);
     entries.truncate(k);
     let lost = [one.lost_ms(), other.lost_ms(), one.lost_by(other, k), other.lost_by(one, k)];
     let lost = lost.into_iter().flatten().max().map(i64::to_le_bytes);
     let entries = entries.into_iter().flat_map(Entry::to_bytes);
     entries.chain(lost.into_iter().flatten()).collect()
+}
+
+/// Every event of both, newest first, at the earlier of its times.
+pub(super) fn union(one: Window<'_>, other: Window<'_>) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = one.entries().chain(other.entries()).collect();
+    entries.sort_unstable_by_key(|entry| (entry.tag(), *entry));
+    entries.dedup_by_key(|entry| entry.tag());
+    entries.sort_unstable_by(|a, b| b.cmp(a));
+    entries
 }
 
 /// Where an entry goes in a window.

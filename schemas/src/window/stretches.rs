@@ -9,8 +9,8 @@
 //! may lie between: then eight bytes after the entries tell since when the stretches are whole.
 
 use super::entry::Entry;
-use super::newest::Window;
-use super::{Keep, Kept, Range, stored_of};
+use super::newest::{Window, union};
+use super::{Kept, Range, stored_of};
 use crate::time::HOUR_MS;
 
 /// The most entries that are kept of one person for one matcher.
@@ -64,29 +64,48 @@ pub(super) fn lost_after(k: u16, length_ms: i64, window: Window<'_>, until_ms: i
     torn.map(|stretch| stretch[k - 1].time_ms()).max().max(window.lost_ms())
 }
 
-/// What is stored once entries were added, of which others of `lost_ms` and before may have been
-/// lost; none if that changes nothing.
+/// What is stored once an entry was added; none if that changes nothing.
+pub(super) fn add(kept: Kept, length_ms: i64, stored: &[u8], entry: Entry) -> Option<Vec<u8>> {
+    let held = Window::new(stored);
+    let (entries, lost_ms) = (held.entries().collect(), held.lost_ms());
+    let mut stretches = Stretches { entries, lost_ms, k: kept.k.into(), length_ms };
+    stretches.add(entry);
+    stretches.stored(kept.horizon_ms, stored)
+}
+
+/// What is stored of both, each event at the earlier of its times; none if that changes nothing.
+/// Copies leave before anything is dropped for them.
 pub(super) fn merge(
     kept: Kept,
+    length_ms: i64,
     stored: &[u8],
-    added: impl Iterator<Item = Entry>,
-    lost_ms: Option<i64>,
+    other: Window<'_>,
 ) -> Option<Vec<u8>> {
-    let Keep::Stretches(length_ms) = kept.keep else {
-        return None;
-    };
-    let held = Window::new(stored);
-    let mut stretches = Stretches {
-        entries: held.entries().collect(),
-        lost_ms: held.lost_ms().max(lost_ms),
-        k: kept.k.into(),
-        length_ms,
-    };
-    added.for_each(|entry| stretches.add(entry));
-    stretches.leave(kept.horizon_ms);
-    let lost = stretches.lost_ms.map(i64::to_le_bytes);
-    let changed = [stored_of(&stretches.entries), lost.into_iter().flatten().collect()].concat();
-    (changed != stored).then_some(changed)
+    let (held, k) = (Window::new(stored), usize::from(kept.k));
+    let lost_by = |one, two| lost_by(k, length_ms, one, two);
+    let lost = [held.lost_ms(), other.lost_ms(), lost_by(held, other), lost_by(other, held)];
+    let union = union(held, other);
+    let stretches = union.chunk_by(|a, b| index(*a, length_ms) == index(*b, length_ms));
+    let entries = stretches.flat_map(|stretch| {
+        let newest = stretch.len().min(k);
+        let earliest = newest.max(stretch.len().saturating_sub(k));
+        stretch[..newest].iter().chain(&stretch[earliest..]).copied()
+    });
+    let lost_ms = lost.into_iter().max().flatten();
+    let stretches = Stretches { entries: entries.collect(), lost_ms, k, length_ms };
+    stretches.stored(kept.horizon_ms, stored)
+}
+
+/// Since when `other` is whole, as `held` tells: that events of its full stretches happened
+/// earlier, so that what they had made it drop is missing.
+fn lost_by(k: usize, length_ms: i64, held: Window<'_>, other: Window<'_>) -> Option<i64> {
+    let entries: Vec<Entry> = other.entries().collect();
+    let stretches = entries.chunk_by(|a, b| index(*a, length_ms) == index(*b, length_ms));
+    let was_earlier =
+        |entry: &Entry| held.entries().any(|first| first.tag() == entry.tag() && first < *entry);
+    let torn =
+        stretches.filter(|stretch| stretch.len() == 2 * k && stretch.iter().any(was_earlier));
+    torn.map(|stretch| stretch[k - 1].time_ms()).max()
 }
 
 /// What is kept of all stretches, newest first.
@@ -125,6 +144,14 @@ impl Stretches {
         let begin = self.entries.partition_point(|held| index(*held, self.length_ms) > here);
         let end = self.entries.partition_point(|held| index(*held, self.length_ms) >= here);
         (begin, end)
+    }
+
+    /// The bytes that are stored of this instead of `stored`.
+    fn stored(mut self, horizon_ms: i64, stored: &[u8]) -> Option<Vec<u8>> {
+        self.leave(horizon_ms);
+        let lost = self.lost_ms.map(i64::to_le_bytes);
+        let changed = [stored_of(&self.entries), lost.into_iter().flatten().collect()].concat();
+        (changed != stored).then_some(changed)
     }
 
     /// Whole stretches leave, so that what is left doesn't depend on the order of arrival.
