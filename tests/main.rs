@@ -6,8 +6,10 @@
 //! - [`scenarios`], [`faults`], [`kinds`], [`identity`], [`forget`], [`edits`], [`explain`],
 //!   [`hostile`], [`kafka`], [`clickhouse`], [`losses`], [`members`], [`outages`], [`disk`],
 //!   [`positions`] and [`sdk`] are stories; [`replay`] kills the binary, again and again.
+//! - [`agreement`] compares with what SDKs decide for themselves.
 #![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
 
+mod agreement;
 mod broker;
 mod clickhouse;
 mod client;

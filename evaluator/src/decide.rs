@@ -46,9 +46,8 @@ fn held_out<'a>(flag: &'a Flag, rules: &'a Rules, asked: &Asked<'a>) -> Option<D
     let holdout = rules.holdout.as_ref()?;
     let context = asked.context();
     let identifier = match (&rules.aggregation, flag.bucketing) {
-        (Aggregation::Group(of), _) => {
-            of.as_deref().and_then(|of| asked.groups().key(of)).unwrap_or("")
-        }
+        // Nobody is held out of what they have no group for.
+        (Aggregation::Group(of), _) => asked.groups().key(of.as_deref()?)?,
         // A value that is kept after logging in doesn't count here.
         (Aggregation::Person, Bucketing::DistinctId) => &context.distinct_id,
         (Aggregation::Person, Bucketing::Device) => {

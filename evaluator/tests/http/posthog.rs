@@ -137,6 +137,16 @@ fn who_is_held_out_gets_the_holdout() {
 }
 
 #[test]
+fn who_has_no_company_is_not_held_out_of_what_companies_get() {
+    let filters = json!({ "groups": [{ "properties": [] }], "aggregation_group_type_index": 0,
+        "holdout": { "id": 7, "exclusion_percentage": 100 } });
+    let shop = shop(&[("f", filters)]);
+    assert_eq!(told(&shop, json!({})), is(false, "no_group_type", Some(0)));
+    let acme = json!({ "groups": { "company": "acme" } });
+    assert_eq!(told(&shop, acme), is("holdout-7", "holdout_condition_value", None));
+}
+
+#[test]
 fn a_miss_may_end_it() {
     let missed = json!({ "properties": [], "rollout_percentage": 57 });
     let groups = json!([{ "properties": [person("plan", "pro")] }, missed, { "properties": [] }]);

@@ -3,7 +3,7 @@
 //! PostHog's server reads both sides with the same crate, after it has mended what apps send: a
 //! leading `v` and leading zeros go, and a missing minor or patch is 0.
 
-use semver::{Version, VersionReq};
+use semver::{BuildMetadata, Version, VersionReq};
 use serde_json::{Value, json};
 
 use crate::comparison::Comparison;
@@ -34,13 +34,12 @@ impl Range {
             "wildcard" => return Some(within(&bare(text).replace('*', "x"))),
             _ => return None,
         };
-        let version = Version::parse(&mended(text)).ok();
-        Some(version.map_or(Range::Senseless, |version| Range::Compared(comparison, version)))
+        Some(parse(text).map_or(Range::Senseless, |version| Range::Compared(comparison, version)))
     }
 
     /// Whether a version lies there; what is no version lies nowhere.
     pub fn holds(&self, text: &str) -> Option<bool> {
-        let Ok(version) = Version::parse(&mended(text)) else {
+        let Some(version) = parse(text) else {
             return Some(false);
         };
         match self {
@@ -60,6 +59,13 @@ impl Range {
             Range::Senseless => json!(["senseless"]),
         }
     }
+}
+
+/// The version without its build, which SemVer leaves out of every comparison (its point 10), as
+/// PostHog's SDKs do.
+fn parse(text: &str) -> Option<Version> {
+    let version = Version::parse(&mended(text)).ok()?;
+    Some(Version { build: BuildMetadata::EMPTY, ..version })
 }
 
 fn within(text: &str) -> Range {
