@@ -4,8 +4,8 @@
 //! - [`windows`], [`registers`], [`links`] and [`people`] are laws; [`tidy`], [`conformance`] and
 //!   [`definitions`] check what is written.
 //! - [`scenarios`], [`faults`], [`kinds`], [`identity`], [`forget`], [`edits`], [`explain`],
-//!   [`hostile`], [`kafka`], [`clickhouse`], [`losses`], [`members`], [`outages`], [`disk`],
-//!   [`positions`] and [`sdk`] are stories; [`replay`] kills the binary, again and again.
+//!   [`hostile`], [`limits`], [`kafka`], [`clickhouse`], [`losses`], [`members`], [`outages`],
+//!   [`disk`], [`positions`] and [`sdk`] are stories; [`replay`] kills the binary, again and again.
 //! - [`agreement`] compares with what SDKs decide for themselves.
 #![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
 
@@ -27,6 +27,7 @@ mod hostile;
 mod identity;
 mod kafka;
 mod kinds;
+mod limits;
 mod links;
 mod losses;
 mod members;

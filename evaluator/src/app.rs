@@ -8,6 +8,8 @@ use prometheus_client::registry::Registry;
 use schemas::catalog::Catalog;
 use schemas::time::Clock;
 
+use crate::address::TrustedProxies;
+use crate::limits::{Elapsed, Limits};
 use crate::metrics::Metrics;
 
 /// What routes need.
@@ -21,7 +23,13 @@ pub struct App<L, A> {
     /// Tells now.
     pub clock: Clock,
     /// Tells how long the process has run; only measurements depend on it.
-    pub monotonic: Arc<dyn Fn() -> Duration + Send + Sync>,
+    pub monotonic: Elapsed,
+    /// How long a request may take, its headers and body included.
+    pub request_within: Duration,
+    /// Who may ask how often.
+    pub limits: Arc<Limits>,
+    /// Who is believed about whom a request is of.
+    pub trusted_proxies: Arc<TrustedProxies>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Everything that is counted in the process.
@@ -36,6 +44,9 @@ impl<L, A> Clone for App<L, A> {
             append: Arc::clone(&self.append),
             clock: Arc::clone(&self.clock),
             monotonic: Arc::clone(&self.monotonic),
+            request_within: self.request_within,
+            limits: Arc::clone(&self.limits),
+            trusted_proxies: Arc::clone(&self.trusted_proxies),
             metrics: Arc::clone(&self.metrics),
             registry: Arc::clone(&self.registry),
         }

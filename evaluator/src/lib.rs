@@ -3,6 +3,7 @@
 //! Gather, then decide: [`protocols`] parse a request once, one lookup brings the facts, and
 //! [`evaluate`] is pure. Neither the log nor the store is known here.
 
+pub mod address;
 pub mod app;
 pub mod behaviour;
 pub mod cohort;
@@ -13,6 +14,8 @@ pub mod evaluate;
 pub mod explain;
 mod group;
 mod initial;
+pub mod limits;
+pub mod listener;
 pub mod members;
 pub mod metrics;
 pub mod person;

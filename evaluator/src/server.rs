@@ -9,9 +9,10 @@ use axum::routing::{any, get, post};
 use schemas::append::Append;
 use schemas::lookup::Lookup;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
-use crate::protocols::{capture, cohorts, explain, flags, forget, health};
+use crate::protocols::{capture, cohorts, explain, flags, forget, health, often};
 
 const EXPLAIN: &str = "/api/explain";
 
@@ -19,6 +20,7 @@ const EXPLAIN: &str = "/api/explain";
 pub fn router<L: Lookup, A: Append>(app: App<L, A>) -> Router {
     let check = any(flags::flags::<L, A>);
     let check = check.layer(DefaultBodyLimit::max(flags::BODY_BYTES_MAX));
+    let check = check.layer(middleware::from_fn_with_state(app.clone(), often::by_address::<L, A>));
     let capture = post(capture::capture::<L, A>);
     let capture = capture.layer(DefaultBodyLimit::max(capture::BODY_BYTES_MAX));
     let mut sdk = Router::new().route("/flags", check.clone()).route("/flags/", check);
@@ -37,6 +39,8 @@ pub fn router<L: Lookup, A: Append>(app: App<L, A>) -> Router {
         .layer(middleware::from_fn(plain_options))
         .merge(operators)
         .merge(cohorts::routes())
+        // Whatever waits here ends sooner by itself: only a slow client is told this.
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, app.request_within))
         .layer(middleware::from_fn_with_state(app.clone(), observe::<L, A>))
         .with_state(app)
 }
@@ -49,7 +53,7 @@ fn cors() -> CorsLayer {
         .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
         .allow_credentials(true)
         .expose_headers([
-            HeaderName::from_static("x-posthog-rate-limit-warning"),
+            often::WARNING,
             HeaderName::from_static("sluice-position"),
             HeaderName::from_static("sluice-stale"),
         ])

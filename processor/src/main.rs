@@ -32,6 +32,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use evaluator::listener::Patience;
+use evaluator::server::router;
 use schemas::append::Append;
 use schemas::event::Format;
 use tracing_subscriber::EnvFilter;
@@ -134,7 +136,8 @@ fn answer<L: Log + Append>(settings: &Settings, node: Node<L>) -> anyhow::Result
     let answered = runtime.block_on(async {
         let listener = listen(settings).await?;
         tracing::info!(address = %listener.local_addr()?, "answering");
-        serve_until(listener, app, stop_signal()).await
+        serve_until(listener, app, stop_signal()).await;
+        anyhow::Ok(())
     });
     runtime.shutdown_timeout(Duration::from_millis(100));
     node.stop();
@@ -151,26 +154,11 @@ async fn listen(settings: &Settings) -> anyhow::Result<tokio::net::TcpListener> 
 async fn serve_until<L: Log + Append>(
     listener: tokio::net::TcpListener,
     app: evaluator::app::App<lookup::Here, L>,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> anyhow::Result<()> {
-    let (draining, drained) = tokio::sync::oneshot::channel();
-    let stop = async move {
-        stop.await;
-        // Nobody listens any more if serving has ended by itself.
-        let _ = draining.send(());
-    };
-    let router = evaluator::server::router(app);
-    let serving = axum::serve(listener, router).with_graceful_shutdown(stop);
-    let overdue = async {
-        let _ = drained.await;
-        tokio::time::sleep(DRAIN_WAIT).await;
-    };
-    tokio::select! {
-        served = serving.into_future() => Ok(served?),
-        () = overdue => {
-            tracing::warn!("requests still under way after {DRAIN_WAIT:?} are cut off");
-            Ok(())
-        }
+    stop: impl Future<Output = ()>,
+) {
+    let patience = Patience { headers: app.request_within, drain: DRAIN_WAIT };
+    if !evaluator::listener::serve(listener, router(app), patience, stop).await {
+        tracing::warn!("requests still under way after {DRAIN_WAIT:?} are cut off");
     }
 }
 
@@ -209,7 +197,7 @@ fn develop(settings: &Settings, traffic: bool) -> anyhow::Result<()> {
         }));
         let shown = dev::run(view, address, traffic, stop_signal()).await;
         stop.send(true).ok();
-        serving.await??;
+        serving.await?;
         shown
     });
     runtime.shutdown_timeout(Duration::from_millis(100));

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use evaluator::app::App;
+use evaluator::limits::Limits;
 use prometheus_client::registry::Registry;
 use schemas::append::Append;
 use schemas::catalog::Catalog;
@@ -81,6 +82,9 @@ impl<L: Log + Append> Node<L> {
             append: Arc::clone(&log),
             clock: Arc::clone(&clocks.now),
             monotonic: Arc::clone(&clocks.elapsed),
+            request_within: settings.request_timeout,
+            limits: Arc::new(Limits::new(settings.rate_limits, &clocks.elapsed)),
+            trusted_proxies: Arc::new(settings.trusted_proxies.clone()),
             metrics: answers,
             registry: Arc::new(registry),
         };

@@ -6,7 +6,10 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use evaluator::address::TrustedProxies;
+use evaluator::limits::Allowed;
 use schemas::window::stretches::SKEW_MS_MAX;
 
 use schemas::event::Format;
@@ -62,6 +65,18 @@ pub const SETTINGS: &[Setting] = &[
         "milliseconds behind the log after which conditions \
         turn unknown, or never",
     ),
+    setting("request_timeout_ms", "20000", "milliseconds a client may take to say its request"),
+    setting(
+        "rate_limits",
+        "off",
+        "how often flags may be asked for: off, posthog, or requests a second and at once, \
+        address=50:1250,token=10:625",
+    ),
+    setting(
+        "trusted_proxies",
+        "127.0.0.0/8,::1",
+        "addresses and networks whose X-Forwarded-For is believed",
+    ),
     setting("log_level", "info", "what is logged: error, warn, info, debug, or a filter"),
 ];
 
@@ -100,6 +115,9 @@ pub struct Settings {
     pub kafka_properties: BTreeMap<String, String>,
     pub checkpoint_interval_ms: u64,
     pub hot_bytes: usize,
+    pub request_timeout: Duration,
+    pub rate_limits: Allowed,
+    pub trusted_proxies: TrustedProxies,
     pub cache_bytes: usize,
     pub log_retention_ms: i64,
     pub log_retention_bytes: u64,
@@ -237,6 +255,13 @@ fn check(said: &Said, mistakes: &mut Vec<String>) -> Settings {
         kafka_partitions: check.number("kafka_partitions", 1, 10_000),
         checkpoint_interval_ms: check.number("checkpoint_interval_ms", 10, 3_600_000),
         hot_bytes: check.number("hot_bytes", 1 << 20, i64::MAX),
+        request_timeout: Duration::from_millis(check.number("request_timeout_ms", 1, 3_600_000)),
+        rate_limits: check
+            .parse("rate_limits", "off, posthog, or such as address=50:1250,token=10:625")
+            .unwrap_or_default(),
+        trusted_proxies: check
+            .parse("trusted_proxies", "addresses and networks, such as 10.0.0.0/8,::1")
+            .unwrap_or_default(),
         cache_bytes: check.number("cache_bytes", 1 << 20, i64::MAX),
         log_retention_ms: check.number("log_retention_ms", 1_000, i64::MAX),
         log_retention_bytes: check.number("log_retention_bytes", 1 << 20, i64::MAX),

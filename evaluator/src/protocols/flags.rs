@@ -5,18 +5,21 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use schemas::append::Append;
+use schemas::ids::ProjectId;
 use schemas::lookup::{Facts, Lookup, Sought};
 use serde_json::{Map, Value};
 
 use super::answer::{Answer, Shape, minimal};
 use super::asked::{context, text_of};
 use super::body::{Query, decode, not_json};
+use super::often::warn;
 use super::position::{asked_position, asked_wait, tell_facts};
 use super::refusal::Refusal;
 use crate::app::App;
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::evaluate::{evaluate, needs_facts};
+use crate::limits::Admitted;
 
 /// The largest body that is read, compressed or not; PostHog has the same bound.
 pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -50,9 +53,13 @@ async fn check<L: Lookup, A: Append>(
     body: Bytes,
 ) -> Result<Response, Refusal> {
     let query = Query::parse(uri.query());
-    let (token, context) = read(app, &query, headers, &body)?;
+    let (token, project_id, context) = read(app, &query, headers, &body)?;
     // Whoever waits holds no more than that.
     drop(body);
+    let admitted = app.limits.project(project_id);
+    if admitted == Admitted::No {
+        return Err(Refusal::TooOften);
+    }
     let at_least = asked_position(headers)?;
     let wait = asked_wait(headers)?;
     if !at_least.is_empty() && waits(app, &token, &context) {
@@ -81,6 +88,7 @@ async fn check<L: Lookup, A: Append>(
     };
     let json = serde_json::to_vec(&answer).unwrap_or_default();
     let mut response = with_json(StatusCode::OK, json);
+    warn(&mut response, admitted);
     tell_facts(response.headers_mut(), &facts);
     Ok(response)
 }
@@ -91,14 +99,13 @@ fn read<L, A>(
     query: &Query,
     headers: &HeaderMap,
     body: &Bytes,
-) -> Result<(String, Context), Refusal> {
+) -> Result<(String, ProjectId, Context), Refusal> {
     let text = decode(headers, query, body, BODY_BYTES_MAX)?;
     let asked: Map<String, Value> = serde_json::from_str(&text).map_err(|e| not_json(&e))?;
     let token = text_of(&asked, &["token", "$token", "api_key"]).ok_or(Refusal::NoToken)?;
-    if app.catalog.load().project(&token).is_none() {
-        return Err(Refusal::UnknownToken);
-    }
-    Ok((token.into_owned(), context(&asked)?))
+    let project_id = app.catalog.load().project(&token).map(|project| project.id);
+    let project_id = project_id.ok_or(Refusal::UnknownToken)?;
+    Ok((token.into_owned(), project_id, context(&asked)?))
 }
 
 /// Whether the request has to wait for the position it asks for: flags that depend on nothing

@@ -14,6 +14,7 @@ pub mod fields;
 pub mod flags;
 pub mod forget;
 pub mod health;
+pub mod often;
 pub mod position;
 pub mod refusal;
 pub mod sent;

@@ -27,6 +27,8 @@ pub enum Refusal {
     OtherProject(String),
     /// What is asked for isn't there; says what is.
     NotThere(String),
+    /// Whoever asks has asked too often.
+    TooOften,
     /// The log didn't take the events; nothing of the request may be taken for stored.
     Unavailable(String),
 }
@@ -45,6 +47,7 @@ impl Refusal {
             Refusal::WrongSecret => "wrong_secret",
             Refusal::OtherProject(_) => "other_project",
             Refusal::NotThere(_) => "not_there",
+            Refusal::TooOften => "too_often",
             Refusal::Unavailable(_) => "unavailable",
         }
     }
@@ -92,6 +95,15 @@ impl IntoResponse for Refusal {
                 "authentication_failed",
                 "The secret opens no project: check it against `secrets` in project.yaml.",
             ),
+            Refusal::TooOften => told(
+                StatusCode::TOO_MANY_REQUESTS,
+                Body {
+                    r#type: "validation_error",
+                    code: "rate_limit_exceeded",
+                    detail: "Rate limit exceeded",
+                    attr: None,
+                },
+            ),
             Refusal::OtherProject(what) => text(StatusCode::FORBIDDEN, what),
             Refusal::NotThere(what) => text(StatusCode::NOT_FOUND, what),
             Refusal::Unavailable(what) => text(StatusCode::SERVICE_UNAVAILABLE, what),
@@ -100,8 +112,14 @@ impl IntoResponse for Refusal {
 }
 
 fn unauthorized(code: &str, detail: &str) -> Response {
-    let body = Body { r#type: "authentication_error", code, detail, attr: None };
+    told(
+        StatusCode::UNAUTHORIZED,
+        Body { r#type: "authentication_error", code, detail, attr: None },
+    )
+}
+
+fn told(status: StatusCode, body: Body<'_>) -> Response {
     let json = serde_json::to_string(&body).unwrap_or_default();
     let kind = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    (StatusCode::UNAUTHORIZED, [kind], json).into_response()
+    (status, [kind], json).into_response()
 }

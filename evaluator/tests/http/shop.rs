@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use evaluator::app::App;
+use evaluator::limits::{Allowed, Elapsed, Limits};
 use evaluator::metrics::Metrics;
 use evaluator::server::router;
 use http_body_util::BodyExt;
@@ -138,12 +139,16 @@ impl Shop {
         let kept = Arc::new(Kept { project, catalog, now_ms: Arc::clone(&now_ms), state });
         let mut registry = Registry::default();
         let metrics = Arc::new(Metrics::new(&mut registry));
+        let elapsed: Elapsed = Arc::new(|| Duration::ZERO);
         let router = router(App {
             catalog: served,
             lookup: Arc::clone(&kept),
             append: Arc::clone(&kept),
             clock: Arc::new(move || clock.load(Ordering::Relaxed)),
-            monotonic: Arc::new(|| Duration::ZERO),
+            limits: Arc::new(Limits::new(Allowed::default(), &elapsed)),
+            request_within: Duration::from_secs(20),
+            monotonic: elapsed,
+            trusted_proxies: Arc::default(),
             metrics,
             registry: Arc::new(registry),
         });
@@ -166,7 +171,7 @@ impl Shop {
     }
 
     pub fn send(&self, request: Request<Body>) -> Answer {
-        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         runtime.expect("a runtime").block_on(async {
             let answer = self.router.clone().oneshot(request).await;
             let (head, body) = answer.expect("infallible").into_parts();

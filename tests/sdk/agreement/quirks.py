@@ -35,6 +35,10 @@ class Case:
         filters = flag["filters"]
         if filters.get("feature_enrollment") and self.sdk == "node":
             self.rules.add(NODE_ENROLMENT)
+        # The server has an answer for who has no device, an SDK has none; node isn't told of any.
+        has_device = "device_id" in self.person and self.sdk == "python"
+        if flag.get("bucketing_identifier") == "device_id" and not has_device:
+            self.rules.add(SKIPS)
         inherited = filters.get("aggregation_group_type_index")
         for condition in filters["groups"]:
             aggregation = condition.get("aggregation_group_type_index", inherited)
@@ -87,7 +91,7 @@ class Case:
         if operator.startswith("semver"):
             if any("-" in str(version) for version in (asked, held)):
                 self.rules.add(PRERELEASE)
-            if not is_version(held):
+            if not (is_version(held) and is_version(asked)):
                 self.rules.update([SKIPS, NOT_EVALUATED])
         if operator.endswith("regex") and self.sdk == "node" and not str(held).isascii():
             self.rules.add(NODE_REGEX)
