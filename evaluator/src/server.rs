@@ -78,18 +78,20 @@ async fn observe<L: Lookup, A: Append>(
 ) -> Response {
     let began = (app.monotonic)();
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    let uri = request.uri().clone();
     let response = next.run(request).await;
     let took = (app.monotonic)().saturating_sub(began);
     let status = response.status();
     // What isn't found is the path, but where keys of definitions are asked for.
-    let route = match route_of(&path) {
+    let route = match route_of(uri.path()) {
         "api" => "api",
         _ if status == StatusCode::NOT_FOUND => "none",
         route => route,
     };
     app.metrics.answered(route, status.as_u16(), took);
-    tracing::info!(%method, path, status = status.as_u16(), took_us = took.as_micros(), "request");
+    // Metrics count them all; a line each would cost as much as a check.
+    let path = uri.path();
+    tracing::debug!(%method, path, status = status.as_u16(), took_us = took.as_micros(), "request");
     response
 }
 

@@ -22,6 +22,8 @@ pub enum Set {
     W1,
     /// Twenty flags, five of them behavioural.
     Flags,
+    /// Fifty flags, ten of them behavioural.
+    Fifty,
     /// Five matchers that see two events each of everybody.
     People,
 }
@@ -33,9 +35,12 @@ pub fn write(folder: &Path, set: Set) -> Outcome {
     for (key, rule) in rules(set) {
         files.extend(rule::files(key, &rule));
     }
-    if set == Set::Flags {
-        files.extend((0..15).map(plain_flag));
-    }
+    let plain = match set {
+        Set::Flags => 15,
+        Set::Fifty => 40,
+        Set::W1 | Set::People => 0,
+    };
+    files.extend((0..plain).map(plain_flag));
     for (path, text) in files {
         let path = folder.join("load").join(path);
         fs::create_dir_all(path.parent().ok_or("no folder to write to")?)?;
@@ -47,7 +52,7 @@ pub fn write(folder: &Path, set: Set) -> Outcome {
 /// Behavioural flags by key, each on for its rule.
 pub fn rules(set: Set) -> Vec<(&'static str, Rule)> {
     match set {
-        Set::W1 => w1(),
+        Set::W1 | Set::Fifty => w1(),
         Set::Flags => w1().into_iter().take(5).collect(),
         Set::People => {
             let rule = |event| (event, Rule::did(event, ">= 2", 3_600));
@@ -77,7 +82,7 @@ fn w1() -> Vec<(&'static str, Rule)> {
 /// A flag without behaviour: a rollout, an experiment, or a property that the asker tells.
 fn plain_flag(number: u32) -> (String, String) {
     let flag = match number % 3 {
-        0 => json!({ "rules": [{ "rollout": format!("{}%", 10 + number * 5) }] }),
+        0 => json!({ "rules": [{ "rollout": format!("{}%", 10 + number * 2) }] }),
         1 => json!({
             "variants": { "control": "50%", "test": "50%" },
             "rules": [{ "rollout": "100%" }],

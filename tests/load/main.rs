@@ -15,6 +15,7 @@ mod members;
 #[path = "../oracle.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod oracle;
+mod overhead;
 mod people;
 mod positions;
 mod process;
@@ -62,6 +63,8 @@ enum Command {
     Flags(flags::Arguments),
     /// Times deciding alone, without a node.
     Evaluate(evaluate::Arguments),
+    /// Asks for one flag and for all, beside a server that does nothing.
+    Overhead(overhead::Arguments),
     /// Captures and asks with the position, many times, and counts answers that are old.
     Positions(positions::Arguments),
     /// Makes many people active, then reads the node's peak memory.
@@ -80,6 +83,7 @@ fn main() -> Outcome {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Flags(arguments) => flags::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Overhead(arguments) => overhead::run(&arguments),
         Command::Positions(arguments) => positions::run(&arguments),
         Command::People(arguments) => people::run(&arguments),
         Command::Members(arguments) => members::run(&arguments),

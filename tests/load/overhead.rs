@@ -1,0 +1,133 @@
+//! What a check costs beside an HTTP server that does nothing, taken in turns over one connection
+//! each.
+
+use std::thread;
+use std::time::Instant;
+
+use axum::Router;
+use axum::routing::post;
+use hdrhistogram::Histogram;
+use serde_json::json;
+
+use crate::Outcome;
+use crate::conditions::TOKEN;
+use crate::process;
+use crate::wire::Connection;
+
+/// Requests to the one, before it is the other's turn.
+const TURN: u64 = 500;
+/// Connections that ask at once for the cost of many.
+const CONNECTIONS: u64 = 8;
+const PATH: &str = "/flags/?v=2";
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// A node with the definitions of set fifty, without other load.
+    #[arg(long, default_value = "http://127.0.0.1:7070")]
+    url: String,
+    /// The node's process.
+    #[arg(long)]
+    pid: u32,
+    /// How many requests of each kind.
+    #[arg(long, default_value_t = 50_000)]
+    requests: u64,
+    /// The flag that is asked for alone.
+    #[arg(long, default_value = "plain-00")]
+    flag: String,
+}
+
+/// Requests of one kind; times in nanoseconds.
+struct Kind {
+    connection: Connection,
+    body: Vec<u8>,
+    took: Histogram<u64>,
+}
+
+impl Kind {
+    fn new(url: &str, body: Vec<u8>) -> Result<Self, Box<dyn std::error::Error>> {
+        Ok(Kind { connection: Connection::open(url)?, body, took: Histogram::new(3)? })
+    }
+
+    fn turn(&mut self) -> Outcome {
+        for _ in 0..TURN {
+            let began = Instant::now();
+            let reply = self.connection.post(PATH, &self.body)?;
+            if reply.status != 200 {
+                return Err(format!("{}: {}", reply.status, reply.text()).into());
+            }
+            self.took.record(began.elapsed().as_nanos() as u64)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, what: &str, beside: &Kind) {
+        let us = |quantile| self.took.value_at_quantile(quantile) as f64 / 1e3;
+        let ratio = |quantile| us(quantile) * 1e3 / beside.took.value_at_quantile(quantile) as f64;
+        println!(
+            "{what}: p50 {:.1} us, p99 {:.1} us; {:.2} and {:.2} times the empty handler",
+            us(0.5),
+            us(0.99),
+            ratio(0.5),
+            ratio(0.99)
+        );
+    }
+}
+
+pub fn run(arguments: &Arguments) -> Outcome {
+    let empty_url = serve_nothing()?;
+    let all = json!({ "token": TOKEN, "distinct_id": "p-1" });
+    let mut one = all.clone();
+    one["flag_keys"] = json!([arguments.flag]);
+    let [one, all] = [one, all].map(|body| body.to_string().into_bytes());
+    let mut empty = Kind::new(&empty_url, one.clone())?;
+    let mut one = Kind::new(&arguments.url, one)?;
+    let mut all = Kind::new(&arguments.url, all)?;
+    // Twice: what is warm counts.
+    for _ in 0..2 {
+        [&mut empty, &mut one, &mut all].into_iter().for_each(|kind| kind.took.reset());
+        for _ in 0..arguments.requests / TURN {
+            empty.turn()?;
+            one.turn()?;
+            all.turn()?;
+        }
+    }
+    empty.tell("an empty handler", &empty);
+    one.tell("one flag", &empty);
+    all.tell("all flags", &empty);
+    let each_us = cpu_us(arguments, &all.body)?;
+    println!(
+        "all flags, {CONNECTIONS} connections: {each_us:.1} us of the node's processors a request"
+    );
+    Ok(())
+}
+
+/// What a request costs the node when it has several to answer.
+fn cpu_us(arguments: &Arguments, body: &[u8]) -> Result<f64, Box<dyn std::error::Error>> {
+    let turns = arguments.requests / TURN / CONNECTIONS + 1;
+    let before = process::cpu_seconds(arguments.pid)?;
+    let asked: Result<Vec<()>, String> = thread::scope(|scope| {
+        let askers: Vec<_> = (0..CONNECTIONS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let told = |error: Box<dyn std::error::Error>| error.to_string();
+                    let mut kind = Kind::new(&arguments.url, body.to_vec()).map_err(told)?;
+                    (0..turns).try_for_each(|_| kind.turn().map_err(told))
+                })
+            })
+            .collect();
+        askers.into_iter().map(|asker| asker.join().map_err(|_| "a panic")?).collect()
+    });
+    asked?;
+    let seconds = process::cpu_seconds(arguments.pid)? - before;
+    Ok(seconds * 1e6 / (turns * TURN * CONNECTIONS) as f64)
+}
+
+/// An axum handler that says nothing, on threads of its own. Returns its address.
+fn serve_nothing() -> Result<String, Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))?;
+    let address = listener.local_addr()?;
+    let router = Router::new().route("/flags/", post(async || ()));
+    std::thread::spawn(move || runtime.block_on(async { axum::serve(listener, router).await }));
+    Ok(format!("http://{address}"))
+}
