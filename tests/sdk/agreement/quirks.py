@@ -78,7 +78,10 @@ class Case:
             self.rules.add(SKIPS)
             return
         asked, held = leaf["value"], properties[leaf["key"]]
-        if operator in DATED and not is_date(held):
+        if operator in DATED and not (is_date(held) and (is_date(asked) or is_ago(asked))):
+            self.rules.add(SKIPS)
+        if operator.endswith("regex") and "(?" in str(asked):
+            # Only the server knows every kind of group.
             self.rules.add(SKIPS)
         if operator in NUMERIC and not (is_number(asked) and is_number(held)):
             self.rules.add(NODE_TEXT_ORDER if self.sdk == "node" else NOT_EVALUATED)
@@ -118,6 +121,10 @@ def has_whole_number(value):
 
 def is_date(value):
     return isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d", value) is not None
+
+
+def is_ago(value):
+    return re.match(r"-?\d{1,4}[hdwmy]$", str(value)) is not None
 
 
 def is_version(value):
