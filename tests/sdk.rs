@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::broker::Broker;
 use crate::harness::{Server, Setup, eventually};
-use crate::shop::TOKEN;
+use crate::shop::{SECRET, TOKEN};
 use crate::tools;
 
 /// A tour is a few dozen requests and two interpreters' start.
@@ -41,7 +41,7 @@ fn node(script: &str) -> Command {
 fn tour(server: &Server, mut script: Command) {
     let output = tempfile::NamedTempFile::new().expect("a temporary file");
     let handle = || output.reopen().expect("a second handle");
-    script.args([server.client.base(), TOKEN]).stdout(handle()).stderr(handle());
+    script.args([server.client.base(), TOKEN, SECRET]).stdout(handle()).stderr(handle());
     // A proxy that the machine needs for the world outside isn't for this.
     script.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
     let mut child = script.spawn().expect("the SDK's interpreter is there: run script/test");

@@ -12,7 +12,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
-use crate::protocols::{capture, cohorts, explain, flags, forget, health, often};
+use crate::protocols::{capture, cohorts, definitions, explain, flags, forget, health, often};
 
 const EXPLAIN: &str = "/api/explain";
 
@@ -29,12 +29,16 @@ pub fn router<L: Lookup, A: Append>(app: App<L, A>) -> Router {
     }
     let forget = post(forget::forget::<L, A>);
     let forget = forget.layer(DefaultBodyLimit::max(forget::BODY_BYTES_MAX));
-    let operators = Router::new()
+    let mut operators = Router::new()
         .route(EXPLAIN, get(explain::explain::<L, A>))
         .route(forget::PATH, forget)
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready::<L, A>))
         .route("/metrics", get(health::metrics::<L, A>));
+    for path in definitions::PATHS {
+        let polled = get(definitions::definitions::<L, A>);
+        operators = operators.route(path, polled.clone()).route(&format!("{path}/"), polled);
+    }
     sdk.layer(cors())
         .layer(middleware::from_fn(plain_options))
         .merge(operators)
@@ -100,6 +104,7 @@ fn route_of(path: &str) -> &'static str {
     match path.trim_end_matches('/') {
         _ if path == EXPLAIN => "api",
         "/flags" => "flags",
+        definitions if definitions::PATHS.contains(&definitions) => "definitions",
         "/health/live" | "/health/ready" => "health",
         "/metrics" => "metrics",
         cohorts if cohorts.starts_with("/api/cohorts/") => "api",

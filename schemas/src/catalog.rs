@@ -1,13 +1,14 @@
 //! All compiled definitions: immutable, and replaced whole.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::cohort::Cohort;
 use crate::decimal::Decimal;
+use crate::feed::Feed;
 use crate::filter::{Filter, Moment, PropertyMatching};
 use crate::flag::Flag;
 use crate::ids::{MatcherId, ProjectId};
@@ -100,6 +101,8 @@ pub struct Project {
     pub group_types: BTreeMap<String, String>,
     /// Flags and cohorts that are decided by earlier definitions for now.
     pub standing: Standing,
+    /// What SDKs load, made when it is first asked for: it depends on these definitions alone.
+    pub feed: OnceLock<Feed>,
 }
 
 impl Project {

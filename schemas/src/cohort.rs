@@ -1,6 +1,9 @@
 //! Cohorts compiled: conditions over windows, properties and other cohorts.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashSet;
+use serde_json::Value;
 
 use crate::behaviour::{Behaviour, Watched};
 use crate::example::Example;
@@ -23,6 +26,8 @@ pub struct Cohort {
     pub id: Option<i64>,
     /// Who is in.
     pub members: Condition,
+    /// As PostHog has it, with every key; nothing of YAML.
+    pub raw: Option<Arc<Value>>,
     /// What its file says of imaginary people.
     pub examples: Vec<Example>,
 }

@@ -10,6 +10,7 @@ use value::{contains, equals_any, is_boolean_like, is_truthy, number, text};
 use version::Range;
 
 pub(crate) mod date;
+mod posthog;
 mod value;
 mod version;
 mod words;

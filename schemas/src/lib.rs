@@ -17,6 +17,7 @@ pub mod definitions;
 pub mod event;
 pub mod example;
 pub mod fault;
+pub mod feed;
 pub mod filter;
 pub mod flag;
 pub mod forgetting;

@@ -55,6 +55,7 @@ impl Compiled {
             team_id: None,
             person_keys: Default::default(),
             standing: Default::default(),
+            feed: Default::default(),
         };
         let mut compiled = Compiled { project, room, canonical: Vec::new() };
         // Twice: what a matcher keeps is known once every question has said what it needs.
@@ -66,6 +67,7 @@ impl Compiled {
                 description: String::new(),
                 id: None,
                 members,
+                raw: None,
                 examples: Vec::new(),
             });
             compiled.project.cohorts = cohorts.collect();

@@ -1,6 +1,6 @@
 // What a shop's own code does with posthog-node, unmodified: capture, flush, ask.
 //
-// Called with the address and the project's token; SDK_NODE_MODULES says where the SDK is.
+// Called with the address, the project's token and its secret; SDK_NODE_MODULES says where the SDK is.
 // Prints what it saw as JSON, and fails on the first thing that isn't as it should be.
 
 import { createRequire } from "node:module";
@@ -20,7 +20,7 @@ function expect(what, value, wanted) {
   }
 }
 
-const [host, token] = process.argv.slice(2);
+const [host, token, secret] = process.argv.slice(2);
 const client = new PostHog(token, { host });
 const errors = [];
 client.on("error", (error) => errors.push(String(error)));
@@ -74,4 +74,31 @@ await client.flush();
 expect("offer after the purchase", await offer("js-ann"), false);
 await client.shutdown();
 expect("errors while sending", errors, []);
+
+// With the secret, the SDK decides by itself what needs no events, and asks for the rest.
+const deciding = new PostHog(token, { host, personalApiKey: secret });
+expect("definitions loaded", await deciding.waitForLocalEvaluationReady(), true);
+const alone = (flag, more = {}) =>
+  deciding.getFeatureFlag(flag, "js-eve", {
+    onlyEvaluateLocally: true,
+    sendFeatureFlagEvents: false,
+    ...more,
+  });
+const remote = new PostHog(token, { host });
+expect("a plain flag, alone", await alone("banner"), await remote.getFeatureFlag("banner", "js-eve"));
+const pro = { personProperties: { plan: "pro" } };
+expect("a property that is told, alone", await alone("perks", pro), true);
+const free = { personProperties: { plan: "free" } };
+expect("another, alone", await alone("perks", free), false);
+expect("a property that isn't told, alone", await alone("perks"), undefined);
+expect("a flag on events, alone", await alone("offer"), undefined);
+for (let n = 0; n < 3; n++) deciding.capture({ distinctId: "js-eve", event: "added to cart" });
+await deciding.flush();
+expect("a flag on events, asked", await deciding.getFeatureFlag("offer", "js-eve"), true);
+const asked_for_all = await deciding.getAllFlags("js-eve");
+expect("offer among all flags, asked", asked_for_all.offer, true);
+await deciding.reloadFeatureFlags();
+expect("a plain flag, loaded again", await alone("banner"), asked_for_all.banner);
+await deciding.shutdown();
+await remote.shutdown();
 console.log(JSON.stringify(saw));

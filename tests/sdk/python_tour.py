@@ -1,6 +1,6 @@
 """What a shop's own code does with posthog-python, unmodified: capture, flush, ask.
 
-Called with the address and the project's token. Prints what it saw as JSON, and fails on the
+Called with the address, the project's token and its secret. Prints what it saw as JSON, and fails on the
 first thing that isn't as it should be.
 """
 
@@ -73,7 +73,36 @@ def main(host, token):
     expect("offer after the purchase", offer("py-ann"), False)
     client.shutdown()
     expect("errors while sending", errors, [])
-    print(json.dumps(saw))
+
+
+def decide_locally(host, token, secret):
+    """With the secret, the SDK decides by itself what needs no events, and asks for the rest."""
+    asking = Posthog(token, host=host)
+    client = Posthog(token, host=host, secret_key=secret)
+    client.load_feature_flags()
+    alone = lambda flag, **more: client.get_feature_flag(
+        flag, "py-eve", only_evaluate_locally=True, send_feature_flag_events=False, **more
+    )
+    keys = sorted(flag["key"] for flag in client.feature_flags)
+    expect("definitions loaded", keys, ["banner", "many-adds", "offer", "perks", "quiet", "shoes"])
+    expect("a plain flag, alone", alone("banner"), asking.get_feature_flag("banner", "py-eve"))
+    pro = {"person_properties": {"plan": "pro"}}
+    expect("a property that is told, alone", alone("perks", **pro), True)
+    expect("another, alone", alone("perks", person_properties={"plan": "free"}), False)
+    expect("a property that isn't told, alone", alone("perks"), None)
+    expect("a flag on events, alone", alone("offer"), None)
+    for _ in range(3):
+        client.capture("added to cart", distinct_id="py-eve")
+    client.flush()
+    expect("a flag on events, asked", client.get_feature_flag("offer", "py-eve"), True)
+    everything = client.get_all_flags("py-eve")
+    expect("offer among all flags, asked", everything["offer"], True)
+    client.load_feature_flags()
+    expect("a plain flag, loaded again", alone("banner"), everything["banner"])
+    client.shutdown()
+    asking.shutdown()
 
 
 main(sys.argv[1], sys.argv[2])
+decide_locally(*sys.argv[1:])
+print(json.dumps(saw))

@@ -22,6 +22,8 @@ pub struct Query {
     pub compression: Option<String>,
     /// `v` or `version`.
     pub version: Option<String>,
+    /// `token`.
+    pub token: Option<String>,
     /// `config`; absent where it is empty or isn't given.
     pub config: Option<bool>,
     /// `beacon`.
@@ -41,6 +43,7 @@ impl Query {
             match name {
                 "compression" if !value.is_empty() => query.compression = Some(value),
                 "v" | "version" if !value.is_empty() => query.version = Some(value),
+                "token" if !value.is_empty() => query.token = Some(value),
                 "config" if !value.is_empty() => query.config = Some(is_true),
                 "_" => query.sent_at_ms = value.parse().ok(),
                 "beacon" => query.beacon = is_true,

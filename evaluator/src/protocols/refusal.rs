@@ -25,6 +25,8 @@ pub enum Refusal {
     WrongSecret,
     /// A secret of another project than the one that is asked for; says which.
     OtherProject(String),
+    /// A secret that doesn't open the project of the token.
+    NoAccess,
     /// What is asked for isn't there; says what is.
     NotThere(String),
     /// Whoever asks has asked too often.
@@ -46,6 +48,7 @@ impl Refusal {
             Refusal::NoSecret => "no_secret",
             Refusal::WrongSecret => "wrong_secret",
             Refusal::OtherProject(_) => "other_project",
+            Refusal::NoAccess => "no_access",
             Refusal::NotThere(_) => "not_there",
             Refusal::TooOften => "too_often",
             Refusal::Unavailable(_) => "unavailable",
@@ -105,6 +108,12 @@ impl IntoResponse for Refusal {
                 },
             ),
             Refusal::OtherProject(what) => text(StatusCode::FORBIDDEN, what),
+            Refusal::NoAccess => authentication(
+                StatusCode::FORBIDDEN,
+                "permission_denied",
+                "The secret is another project's than the token: send a secret that stands beside \
+                 the token in project.yaml.",
+            ),
             Refusal::NotThere(what) => text(StatusCode::NOT_FOUND, what),
             Refusal::Unavailable(what) => text(StatusCode::SERVICE_UNAVAILABLE, what),
         }
@@ -112,10 +121,11 @@ impl IntoResponse for Refusal {
 }
 
 fn unauthorized(code: &str, detail: &str) -> Response {
-    told(
-        StatusCode::UNAUTHORIZED,
-        Body { r#type: "authentication_error", code, detail, attr: None },
-    )
+    authentication(StatusCode::UNAUTHORIZED, code, detail)
+}
+
+fn authentication(status: StatusCode, code: &str, detail: &str) -> Response {
+    told(status, Body { r#type: "authentication_error", code, detail, attr: None })
 }
 
 fn told(status: StatusCode, body: Body<'_>) -> Response {

@@ -4,6 +4,7 @@ mod bodies;
 mod captured;
 mod checks;
 mod decisions;
+mod definitions;
 mod everybody;
 mod explained;
 mod forget;

@@ -100,12 +100,18 @@ pub struct Answer {
 impl Shop {
     /// A shop with an offer for those who hesitate, and two flags more.
     pub fn open() -> Self {
-        Shop::with(&[
+        Shop::open_beside(&[])
+    }
+
+    /// The same shop, with more files.
+    pub fn open_beside(more: &[(&str, &str)]) -> Self {
+        let files = [
             ("shop/cohorts/hesitating.yaml", COHORT),
             ("shop/flags/offer.yaml", OFFER),
             ("shop/flags/everybody.yaml", EVERYBODY),
             ("shop/flags/pro.yaml", PRO),
-        ])
+        ];
+        Shop::with(&[&files, more].concat())
     }
 
     /// A shop with these definitions.
@@ -126,7 +132,7 @@ impl Shop {
     }
 
     fn serving(catalog: Catalog) -> Self {
-        let project = Arc::clone(catalog.only_project().expect("one project"));
+        let project = Arc::clone(catalog.project(TOKEN).expect("the shop"));
         let complete =
             |matcher: &schemas::catalog::Matcher| (matcher.id, Coverage::Since(i64::MIN));
         let state =

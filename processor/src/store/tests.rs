@@ -44,6 +44,7 @@ fn catalog() -> Catalog {
         person_keys: Default::default(),
         group_types: Default::default(),
         standing: Default::default(),
+        feed: Default::default(),
     }])
 }
 

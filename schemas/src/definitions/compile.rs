@@ -1,6 +1,7 @@
 //! Drafts become a project: cohorts in order, matchers shared and numbered.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use rustc_hash::FxHashSet;
 
@@ -257,6 +258,7 @@ fn assemble(
             description: cohort.description.clone(),
             id: cohort.id,
             members: resolver.condition(&cohort.members),
+            raw: cohort.raw.clone(),
             examples: cohort.examples.clone(),
         }
     });
@@ -276,6 +278,7 @@ fn assemble(
         person_keys,
         group_types: draft.group_types,
         standing: Standing::default(),
+        feed: OnceLock::new(),
     }
 }
 

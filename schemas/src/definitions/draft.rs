@@ -1,6 +1,7 @@
 //! Definitions as they were read, before cohorts are found and matchers are numbered.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
@@ -38,6 +39,8 @@ pub(super) struct CohortDraft {
     pub description: String,
     pub id: Option<i64>,
     pub members: Draft,
+    /// As PostHog has it.
+    pub raw: Option<Arc<Value>>,
     pub examples: Vec<Example>,
     /// Its file, where a problem can be shown.
     pub file: String,
@@ -118,6 +121,7 @@ impl CohortDraft {
             description: String::new(),
             id: None,
             members: Draft::nobody(),
+            raw: None,
             examples: Vec::new(),
             file: file.to_owned(),
             strict: true,

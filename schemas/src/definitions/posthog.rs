@@ -3,6 +3,7 @@
 //! Whatever PostHog serves is loaded. What can't be evaluated fails the flag that needs it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -68,10 +69,15 @@ pub(super) fn body(
         let description = text_of(value, "name").unwrap_or_default();
         let members = posthog_cohort::members(id, value, matching, warnings);
         let file = problems.file().to_owned();
-        let examples = Vec::new();
-        let id_number = id.parse().ok();
-        let draft =
-            CohortDraft { description, id: id_number, members, examples, file, strict: false };
+        let draft = CohortDraft {
+            description,
+            id: id.parse().ok(),
+            members,
+            raw: Some(Arc::new(value.clone())),
+            examples: Vec::new(),
+            file,
+            strict: false,
+        };
         (id.clone(), draft)
     });
     let group_types = object("group_type_mapping").iter().filter_map(|(index, name)| {

@@ -119,6 +119,7 @@ pub(super) fn cohort(text: &str, problems: &mut Problems<'_>) -> Option<CohortDr
         description: description?.unwrap_or_default(),
         id: None,
         members: members?,
+        raw: None,
         examples: examples?,
         file,
         strict: true,
