@@ -12,7 +12,9 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
-use crate::protocols::{capture, cohorts, definitions, explain, flags, forget, health, often};
+use crate::protocols::{
+    capture, cohorts, definitions, explain, flags, forget, health, often, remote_config,
+};
 
 const EXPLAIN: &str = "/api/explain";
 
@@ -38,6 +40,9 @@ pub fn router<L: Lookup, A: Append>(app: App<L, A>) -> Router {
     for path in definitions::PATHS {
         let polled = get(definitions::definitions::<L, A>);
         operators = operators.route(path, polled.clone()).route(&format!("{path}/"), polled);
+    }
+    for path in [remote_config::PATH.to_owned(), format!("{}/", remote_config::PATH)] {
+        operators = operators.route(&path, get(remote_config::remote_config::<L, A>));
     }
     sdk.layer(cors())
         .layer(middleware::from_fn(plain_options))
@@ -109,6 +114,7 @@ fn route_of(path: &str) -> &'static str {
         "/metrics" => "metrics",
         cohorts if cohorts.starts_with("/api/cohorts/") => "api",
         forget::PATH => "forget",
+        remote if remote.starts_with("/api/projects/") => "api",
         capture if capture::PATHS.contains(&capture) => "capture",
         _ => "none",
     }

@@ -35,6 +35,18 @@ pub fn named<'c>(
 ) -> Result<&'c Project, Refusal> {
     let token = token.ok_or(Refusal::NoToken)?;
     let project = catalog.project(token).ok_or(Refusal::UnknownToken)?;
+    checked(catalog, project, headers)
+}
+
+/// This project, to whoever has a secret of it.
+///
+/// # Errors
+/// When there is no secret, or one that opens no project, or another.
+pub fn checked<'c>(
+    catalog: &'c Catalog,
+    project: &'c Project,
+    headers: &HeaderMap,
+) -> Result<&'c Project, Refusal> {
     opened(catalog, headers)?;
     if is_opened(project, secret(headers)?) { Ok(project) } else { Err(Refusal::NoAccess) }
 }

@@ -19,5 +19,6 @@ pub mod health;
 pub mod often;
 pub mod position;
 pub mod refusal;
+pub mod remote_config;
 mod said;
 pub mod sent;

@@ -13,4 +13,5 @@ mod operators;
 mod positions;
 mod posthog;
 mod refused;
+mod remote_config;
 mod shop;
