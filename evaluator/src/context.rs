@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use schemas::flag::{Flag, Runtime};
 use serde_json::{Map, Value};
 
+/// How the keys of flags that PostHog makes for its surveys begin.
+const SURVEY_PREFIX: &str = "survey-targeting-";
+
 /// A request for flags.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
@@ -25,6 +28,8 @@ pub struct Context {
     pub flag_keys: Option<HashSet<String>>,
     /// Whether no flag is asked for at all.
     pub disable_flags: bool,
+    /// Whether only the flags that target PostHog's surveys are asked for.
+    pub surveys_only: bool,
     /// Where the request comes from; nothing where that isn't known.
     pub runtime: Option<Runtime>,
     /// The contexts that it asks for; every flag where there is none.
@@ -32,6 +37,13 @@ pub struct Context {
 }
 
 impl Context {
+    /// Whether the request asks for the flag.
+    pub fn asks_for(&self, flag: &Flag) -> bool {
+        let is_named = self.flag_keys.as_ref().is_none_or(|keys| keys.contains(&flag.key));
+        let is_of_kind = !self.surveys_only || flag.key.starts_with(SURVEY_PREFIX);
+        !self.disable_flags && is_named && is_of_kind
+    }
+
     /// Whether the flag is for requests of this kind (`posthog.md` 3.6).
     pub fn may_have(&self, flag: &Flag) -> bool {
         let runs = flag.runtime == Runtime::All || Some(flag.runtime) == self.runtime;

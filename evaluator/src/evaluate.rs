@@ -17,13 +17,8 @@ pub fn requested<'a>(
     project: &'a Project,
     context: &'a Context,
 ) -> impl Iterator<Item = &'a Flag> + 'a {
-    let named = context.flag_keys.as_ref();
-    project.flags.iter().filter(move |flag| {
-        !context.disable_flags
-            && flag.active
-            && named.is_none_or(|keys| keys.contains(&flag.key))
-            && context.may_have(flag)
-    })
+    let asked = |flag: &&Flag| flag.active && context.asks_for(flag) && context.may_have(flag);
+    project.flags.iter().filter(asked)
 }
 
 /// Decides every flag that the request asks for, at `now_ms`.

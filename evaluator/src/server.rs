@@ -25,7 +25,10 @@ pub fn router<L: Lookup, A: Append>(app: App<L, A>) -> Router {
     let check = check.layer(middleware::from_fn_with_state(app.clone(), often::by_address::<L, A>));
     let capture = post(capture::capture::<L, A>);
     let capture = capture.layer(DefaultBodyLimit::max(capture::BODY_BYTES_MAX));
-    let mut sdk = Router::new().route("/flags", check.clone()).route("/flags/", check);
+    let mut sdk = Router::new();
+    for path in flags::PATHS {
+        sdk = sdk.route(path, check.clone()).route(&format!("{path}/"), check.clone());
+    }
     for path in capture::PATHS {
         sdk = sdk.route(path, capture.clone()).route(&format!("{path}/"), capture.clone());
     }
@@ -108,7 +111,7 @@ async fn observe<L: Lookup, A: Append>(
 fn route_of(path: &str) -> &'static str {
     match path.trim_end_matches('/') {
         _ if path == EXPLAIN => "api",
-        "/flags" => "flags",
+        flags if flags::PATHS.contains(&flags) => "flags",
         definitions if definitions::PATHS.contains(&definitions) => "definitions",
         "/health/live" | "/health/ready" => "health",
         "/metrics" => "metrics",

@@ -1,7 +1,9 @@
 //! Answers to flag requests, in PostHog's shapes (`posthog.md` 1.5 and 1.6).
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
+use schemas::catalog::Project;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -12,21 +14,44 @@ use crate::decision::Decision;
 /// How decisions are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
+    /// A list of the keys of flags that are on.
+    Keys,
+    /// Values of flags that are on, by key.
+    On,
     /// Values by key.
     Legacy,
     /// A record by key.
     Two,
 }
 
+/// Where flags are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `/flags`.
+    Flags,
+    /// `/decide`, as SDKs did before.
+    Decide,
+}
+
 impl Shape {
-    /// Version 2 and above, or none at all, is the shape of version 2.
-    pub fn of(query: &Query) -> Self {
-        match query.version.as_deref().map(str::parse::<f64>) {
-            None if query.config.is_none() => Shape::Two,
-            Some(Ok(version)) if version >= 2.0 => Shape::Two,
-            _ => Shape::Legacy,
+    /// What a version stands for; a version that isn't a whole number is the first.
+    pub fn of(endpoint: Endpoint, query: &Query) -> Self {
+        let version = query.version.as_deref().map(|version| version.parse().unwrap_or(1));
+        match (endpoint, version) {
+            (Endpoint::Flags, None) if query.config.is_none() => Shape::Two,
+            (Endpoint::Flags, Some(2..)) | (Endpoint::Decide, Some(4..)) => Shape::Two,
+            (Endpoint::Flags, _) | (Endpoint::Decide, Some(3)) => Shape::Legacy,
+            (Endpoint::Decide, Some(2)) => Shape::On,
+            (Endpoint::Decide, _) => Shape::Keys,
         }
     }
+}
+
+/// Whether the configuration is merged in: where it is asked for, and where an SDK is so old that
+/// it doesn't know to ask.
+pub fn has_config(endpoint: Endpoint, query: &Query) -> bool {
+    let is_old = endpoint == Endpoint::Decide || query.version.is_none();
+    query.config.unwrap_or(is_old)
 }
 
 /// An answer.
@@ -39,16 +64,28 @@ pub struct Answer<'a> {
     pub evaluated_at_ms: i64,
     /// How it is laid out.
     pub shape: Shape,
-    /// Whether the configuration that old SDKs ask for is merged in.
-    pub config: bool,
+    /// The configuration that old SDKs ask for, merged in.
+    pub config: Option<Map<String, Value>>,
 }
 
 impl Serialize for Answer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         let failed = self.decisions.iter().any(Decision::failed);
-        map.serialize_entry("errorsWhileComputingFlags", &failed)?;
+        if matches!(self.shape, Shape::Legacy | Shape::Two) {
+            map.serialize_entry("errorsWhileComputingFlags", &failed)?;
+        }
+        let on = self.decisions.iter().filter(|decision| decision.outcome.enabled);
         match self.shape {
+            Shape::Keys => {
+                let keys: Vec<&str> = on.map(|decision| decision.flag.key.as_str()).collect();
+                map.serialize_entry("featureFlags", &keys)?;
+            }
+            Shape::On => {
+                let values: BTreeMap<&str, Value> =
+                    on.map(|decision| (decision.flag.key.as_str(), value(decision))).collect();
+                map.serialize_entry("featureFlags", &values)?;
+            }
             Shape::Two => map.serialize_entry("flags", &Records(self.decisions))?,
             Shape::Legacy => {
                 map.serialize_entry("featureFlags", &Values(self.decisions))?;
@@ -57,10 +94,8 @@ impl Serialize for Answer<'_> {
         }
         map.serialize_entry("requestId", &self.request_id.as_hyphenated().to_string())?;
         map.serialize_entry("evaluatedAt", &self.evaluated_at_ms)?;
-        if self.config {
-            for (key, value) in config() {
-                map.serialize_entry(&key, &value)?;
-            }
+        for (key, value) in self.config.iter().flatten() {
+            map.serialize_entry(key, value)?;
         }
         map.end()
     }
@@ -79,9 +114,9 @@ pub fn minimal() -> Value {
 }
 
 /// PostHog's own fall-back for the configuration that old SDKs ask for with their flags.
-fn config() -> Map<String, Value> {
+pub fn config(project: &Project) -> Map<String, Value> {
     let config = json!({
-        "hasFeatureFlags": true,
+        "hasFeatureFlags": has_flags(project),
         "supportedCompression": ["gzip", "gzip-js"],
         "sessionRecording": false,
         "surveys": false,
@@ -93,6 +128,11 @@ fn config() -> Map<String, Value> {
         "config": { "enable_collect_everything": true },
     });
     config.as_object().cloned().unwrap_or_default()
+}
+
+/// Whether SDKs have any flag to ask for.
+pub fn has_flags(project: &Project) -> bool {
+    project.flags.iter().any(|flag| flag.active)
 }
 
 struct Records<'a>(&'a [Decision<'a>]);
@@ -156,13 +196,14 @@ struct Values<'a>(&'a [Decision<'a>]);
 
 impl Serialize for Values<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|decision| {
-            let value = match decision.outcome.variant {
-                Some(variant) => Value::from(variant),
-                None => Value::from(decision.outcome.enabled),
-            };
-            (&decision.flag.key, value)
-        }))
+        serializer.collect_map(self.0.iter().map(|decision| (&decision.flag.key, value(decision))))
+    }
+}
+
+fn value(decision: &Decision<'_>) -> Value {
+    match decision.outcome.variant {
+        Some(variant) => Value::from(variant),
+        None => Value::from(decision.outcome.enabled),
     }
 }
 

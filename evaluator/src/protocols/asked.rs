@@ -41,6 +41,7 @@ pub fn context(asked: &Map<String, Value>) -> Result<Context, Refusal> {
         person_properties,
         flag_keys: flag_keys.map(HashSet::from_iter),
         disable_flags,
+        surveys_only: false,
         runtime: runtime(asked),
         contexts: contexts.unwrap_or_default(),
     })

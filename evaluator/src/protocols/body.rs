@@ -26,6 +26,8 @@ pub struct Query {
     pub token: Option<String>,
     /// `config`; absent where it is empty or isn't given.
     pub config: Option<bool>,
+    /// `only_evaluate_survey_feature_flags`.
+    pub surveys_only: bool,
     /// `beacon`.
     pub beacon: bool,
     /// `_`: when the request was sent, in epoch milliseconds.
@@ -45,6 +47,7 @@ impl Query {
                 "v" | "version" if !value.is_empty() => query.version = Some(value),
                 "token" if !value.is_empty() => query.token = Some(value),
                 "config" if !value.is_empty() => query.config = Some(is_true),
+                "only_evaluate_survey_feature_flags" => query.surveys_only = is_true,
                 "_" => query.sent_at_ms = value.parse().ok(),
                 "beacon" => query.beacon = is_true,
                 _ => {}

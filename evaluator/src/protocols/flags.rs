@@ -1,4 +1,4 @@
-//! `/flags`: what PostHog's SDKs ask; the answer's shapes are in `answer.rs`.
+//! `/flags` and `/decide`: what PostHog's SDKs ask; the answer's shapes are in `answer.rs`.
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -9,12 +9,13 @@ use schemas::ids::ProjectId;
 use schemas::lookup::{Facts, Lookup, Sought};
 use serde_json::{Map, Value};
 
-use super::answer::{Answer, Shape, minimal};
+use super::answer::{Answer, Endpoint, Shape, config, has_config, minimal};
 use super::asked::{context, text_of};
 use super::body::{Query, decode, not_json};
 use super::often::warn;
 use super::position::{asked_position, asked_wait, tell_facts};
 use super::refusal::Refusal;
+use super::runtime::runtime;
 use crate::app::App;
 use crate::context::Context;
 use crate::decision::Decision;
@@ -26,6 +27,9 @@ pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// The methods of `/flags`.
 pub const ALLOW: &str = "GET, POST, OPTIONS, HEAD";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The routes, without a slash at the end.
+pub const PATHS: [&str; 2] = ["/flags", "/decide"];
 
 /// Answers a request for flags.
 pub async fn flags<L: Lookup, A: Append>(
@@ -53,6 +57,8 @@ async fn check<L: Lookup, A: Append>(
     body: Bytes,
 ) -> Result<Response, Refusal> {
     let query = Query::parse(uri.query());
+    let is_old = uri.path().starts_with("/decide");
+    let endpoint = if is_old { Endpoint::Decide } else { Endpoint::Flags };
     let (token, project_id, context) = read(app, &query, headers, &body)?;
     // Whoever waits holds no more than that.
     drop(body);
@@ -83,8 +89,8 @@ async fn check<L: Lookup, A: Append>(
         decisions: &decisions,
         request_id: request_id(headers),
         evaluated_at_ms: now_ms,
-        shape: Shape::of(&query),
-        config: query.config.unwrap_or(query.version.is_none()),
+        shape: Shape::of(endpoint, &query),
+        config: has_config(endpoint, &query).then(|| config(project)),
     };
     let json = serde_json::to_vec(&answer).unwrap_or_default();
     let mut response = with_json(StatusCode::OK, json);
@@ -105,7 +111,10 @@ fn read<L, A>(
     let token = text_of(&asked, &["token", "$token", "api_key"]).ok_or(Refusal::NoToken)?;
     let project_id = app.catalog.load().project(&token).map(|project| project.id);
     let project_id = project_id.ok_or(Refusal::UnknownToken)?;
-    Ok((token.into_owned(), project_id, context(&asked)?))
+    let context = context(&asked)?;
+    let runtime = context.runtime.or_else(|| runtime(headers));
+    let context = Context { runtime, surveys_only: query.surveys_only, ..context };
+    Ok((token.into_owned(), project_id, context))
 }
 
 /// Whether the request has to wait for the position it asks for: flags that depend on nothing

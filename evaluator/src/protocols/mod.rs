@@ -20,5 +20,6 @@ pub mod often;
 pub mod position;
 pub mod refusal;
 pub mod remote_config;
+mod runtime;
 mod said;
 pub mod sent;

@@ -14,4 +14,5 @@ mod positions;
 mod posthog;
 mod refused;
 mod remote_config;
+mod shapes;
 mod shop;
