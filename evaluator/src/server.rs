@@ -5,7 +5,7 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{MethodRouter, any, get, post};
 use schemas::append::Append;
 use schemas::lookup::Lookup;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
@@ -13,48 +13,69 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
 use crate::protocols::{
-    capture, cohorts, definitions, explain, flags, forget, health, often, remote_config,
+    capture, cohorts, definitions, explain, flags, forget, health, often, remote_config, start,
 };
 
 const EXPLAIN: &str = "/api/explain";
 
 /// Every route.
 pub fn router<L: Lookup, A: Append>(app: App<L, A>) -> Router {
+    sdk(&app)
+        .layer(cors())
+        .layer(middleware::from_fn(plain_options))
+        .merge(private())
+        .merge(cohorts::routes())
+        // Whatever waits here ends sooner by itself: only a slow client is told this.
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, app.request_within))
+        .layer(middleware::from_fn_with_state(app.clone(), observe::<L, A>))
+        .with_state(app)
+}
+
+/// What SDKs ask with a project's token, from browsers too.
+fn sdk<L: Lookup, A: Append>(app: &App<L, A>) -> Router<App<L, A>> {
     let check = any(flags::flags::<L, A>);
     let check = check.layer(DefaultBodyLimit::max(flags::BODY_BYTES_MAX));
     let check = check.layer(middleware::from_fn_with_state(app.clone(), often::by_address::<L, A>));
-    let capture = post(capture::capture::<L, A>);
-    let capture = capture.layer(DefaultBodyLimit::max(capture::BODY_BYTES_MAX));
-    let mut sdk = Router::new();
+    let large = DefaultBodyLimit::max(capture::BODY_BYTES_MAX);
+    let capture = post(capture::capture::<L, A>).layer(large);
+    let mut router = Router::new()
+        .route(start::FILES, get(start::file::<L, A>))
+        .route(start::SCRIPTS, get(start::script));
     for path in flags::PATHS {
-        sdk = sdk.route(path, check.clone()).route(&format!("{path}/"), check.clone());
+        router = both(router, path, &check);
     }
     for path in capture::PATHS {
-        sdk = sdk.route(path, capture.clone()).route(&format!("{path}/"), capture.clone());
+        router = both(router, path, &capture);
     }
+    for (path, _) in start::LISTS {
+        router = both(router, path, &get(start::list));
+    }
+    both(router, start::RECORDINGS, &post(start::recording).layer(large))
+}
+
+/// What operators, and servers that have a project's secret, ask.
+fn private<L: Lookup, A: Append>() -> Router<App<L, A>> {
     let forget = post(forget::forget::<L, A>);
     let forget = forget.layer(DefaultBodyLimit::max(forget::BODY_BYTES_MAX));
-    let mut operators = Router::new()
+    let mut router = Router::new()
         .route(EXPLAIN, get(explain::explain::<L, A>))
         .route(forget::PATH, forget)
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready::<L, A>))
         .route("/metrics", get(health::metrics::<L, A>));
     for path in definitions::PATHS {
-        let polled = get(definitions::definitions::<L, A>);
-        operators = operators.route(path, polled.clone()).route(&format!("{path}/"), polled);
+        router = both(router, path, &get(definitions::definitions::<L, A>));
     }
-    for path in [remote_config::PATH.to_owned(), format!("{}/", remote_config::PATH)] {
-        operators = operators.route(&path, get(remote_config::remote_config::<L, A>));
-    }
-    sdk.layer(cors())
-        .layer(middleware::from_fn(plain_options))
-        .merge(operators)
-        .merge(cohorts::routes())
-        // Whatever waits here ends sooner by itself: only a slow client is told this.
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, app.request_within))
-        .layer(middleware::from_fn_with_state(app.clone(), observe::<L, A>))
-        .with_state(app)
+    both(router, remote_config::PATH, &get(remote_config::remote_config::<L, A>))
+}
+
+/// SDKs put a slash at the end or don't.
+fn both<S: Clone + Send + Sync + 'static>(
+    router: Router<S>,
+    path: &str,
+    answer: &MethodRouter<S>,
+) -> Router<S> {
+    router.route(path, answer.clone()).route(&format!("{path}/"), answer.clone())
 }
 
 /// Browsers may ask from anywhere: origin and headers are mirrored, as PostHog's capture does.
@@ -77,8 +98,11 @@ async fn plain_options(request: Request, next: Next) -> Response {
     if request.method() != Method::OPTIONS || is_preflight {
         return next.run(request).await;
     }
-    let is_flags = route_of(request.uri().path()) == "flags";
-    let allow = if is_flags { flags::ALLOW } else { "POST, OPTIONS" };
+    let allow = match route_of(request.uri().path()) {
+        "flags" => flags::ALLOW,
+        "capture" => "POST, OPTIONS",
+        _ => "GET, OPTIONS, HEAD",
+    };
     (StatusCode::NO_CONTENT, [(header::ALLOW, allow)]).into_response()
 }
 
@@ -119,6 +143,9 @@ fn route_of(path: &str) -> &'static str {
         forget::PATH => "forget",
         remote if remote.starts_with("/api/projects/") => "api",
         capture if capture::PATHS.contains(&capture) => "capture",
+        start::RECORDINGS => "capture",
+        list if start::LISTS.iter().any(|(path, _)| *path == list) => "start",
+        file if file.starts_with("/array/") => "start",
         _ => "none",
     }
 }

@@ -93,12 +93,16 @@ pub fn refused(error: &AppendError) -> Refusal {
 }
 
 fn accepted(query: &Query, position: &Position) -> Response {
-    let mut response = if query.beacon {
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        let json = HeaderValue::from_static("application/json");
-        ([(header::CONTENT_TYPE, json)], r#"{"status":1}"#).into_response()
-    };
+    let mut response = done(query);
     tell_position(response.headers_mut(), position);
     response
+}
+
+/// What an SDK takes for success.
+pub fn done(query: &Query) -> Response {
+    if query.beacon {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let json = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, json)], r#"{"status":1}"#).into_response()
 }

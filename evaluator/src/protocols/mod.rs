@@ -23,3 +23,4 @@ pub mod remote_config;
 mod runtime;
 mod said;
 pub mod sent;
+pub mod start;

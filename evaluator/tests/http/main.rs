@@ -16,3 +16,4 @@ mod refused;
 mod remote_config;
 mod shapes;
 mod shop;
+mod start;

@@ -104,7 +104,10 @@ fn surveys_may_be_asked_for_alone() {
 
 #[test]
 fn where_a_request_comes_from_is_read_from_its_headers() {
-    let flag = |id: i64, runtime: &str| json!({ "id": id, "key": runtime, "evaluation_runtime": runtime, "filters": {} });
+    let flag = |id: i64, runtime: &str| {
+        let filters = json!({ "groups": [] });
+        json!({ "id": id, "key": runtime, "evaluation_runtime": runtime, "filters": filters })
+    };
     let flags = [flag(1, "all"), flag(2, "client"), flag(3, "server")];
     let body = json!({ "flags": flags, "cohorts": {} }).to_string();
     let shop = Shop::with(&[("shop/posthog.json", &body)]);
