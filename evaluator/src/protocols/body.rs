@@ -117,10 +117,9 @@ fn form(body: &[u8]) -> Result<Cow<'_, str>, Refusal> {
     };
     let data = data.split(|byte| *byte == b'&').next().unwrap_or_default();
     let text: Cow<'_, [u8]> = percent_decode(data).into();
-    match std::str::from_utf8(&text) {
-        Ok(json) if json.trim_start().starts_with(['{', '[']) => Ok(Cow::Owned(json.to_owned())),
-        _ => base64(data).map(Cow::Owned),
-    }
+    let text = String::from_utf8_lossy(&text);
+    let looks_like_json = text.trim_start().starts_with(['{', '[']);
+    if looks_like_json { Ok(Cow::Owned(text.into_owned())) } else { base64(data).map(Cow::Owned) }
 }
 
 /// Percent-decodes, strips spaces, pads, and decodes what is left as base64.

@@ -8,13 +8,17 @@ use schemas::append::{Append, AppendError, Outgoing};
 use schemas::lookup::{Lookup, Position};
 
 use super::body::{Query, decode};
+use super::lenient::leniently;
 use super::position::tell_position;
 use super::refusal::Refusal;
 use super::sent::{Batch, Clocks, Sent};
 use crate::app::App;
 
 /// The routes, without a slash at the end.
-pub const PATHS: [&str; 4] = ["/batch", "/e", "/i/v0/e", "/capture"];
+pub const PATHS: [&str; 7] =
+    ["/batch", "/e", "/i/v0/e", "/i/v0/ai/batch", "/capture", "/track", ENGAGE];
+/// Where old clients tell properties of a person, in events without a name.
+const ENGAGE: &str = "/engage";
 /// The largest body that is read, compressed or not; PostHog has the same bound.
 pub const BODY_BYTES_MAX: usize = 20 * 1024 * 1024;
 
@@ -26,7 +30,10 @@ pub async fn capture<L: Lookup, A: Append>(
     body: Bytes,
 ) -> Response {
     let query = Query::parse(uri.query());
-    let batch = match read(&app, &query, &headers, &body) {
+    let unnamed = uri.path().starts_with(ENGAGE).then_some("$identify");
+    let decoded = decode(&headers, &query, &body, BODY_BYTES_MAX);
+    let read = |text: &str| read(&app, &query, unnamed, text);
+    let batch = match decoded.and_then(|text| leniently(&text, read)) {
         Ok(batch) => batch,
         Err(refusal) => {
             app.metrics.captured(refusal.code(), 1);
@@ -58,11 +65,10 @@ pub async fn capture<L: Lookup, A: Append>(
 fn read<L: Lookup, A: Append>(
     app: &App<L, A>,
     query: &Query,
-    headers: &HeaderMap,
-    body: &Bytes,
+    unnamed: Option<&'static str>,
+    text: &str,
 ) -> Result<Batch, Refusal> {
-    let text = decode(headers, query, body, BODY_BYTES_MAX)?;
-    let sent = Sent::parse(&text)?;
+    let sent = Sent::parse(text, unnamed)?;
     let token = sent.token()?;
     if token.starts_with("phx_") {
         return Err(Refusal::PersonalKey);

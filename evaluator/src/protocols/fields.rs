@@ -13,9 +13,10 @@ const NESTING_MAX: usize = 100;
 
 /// The names that capture asks for. Others are passed over, so that what a request holds in
 /// memory doesn't depend on how many fields somebody sends.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "event",
     "distinct_id",
+    "$distinct_id",
     "uuid",
     "timestamp",
     "properties",

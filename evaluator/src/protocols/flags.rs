@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::answer::{Answer, Endpoint, Shape, config, has_config, minimal};
 use super::asked::{context, text_of};
 use super::body::{Query, decode, not_json};
+use super::lenient::leniently;
 use super::often::warn;
 use super::position::{asked_position, asked_wait, tell_facts};
 use super::refusal::Refusal;
@@ -107,7 +108,8 @@ fn read<L, A>(
     body: &Bytes,
 ) -> Result<(String, ProjectId, Context), Refusal> {
     let text = decode(headers, query, body, BODY_BYTES_MAX)?;
-    let asked: Map<String, Value> = serde_json::from_str(&text).map_err(|e| not_json(&e))?;
+    let asked: Map<String, Value> =
+        leniently(&text, |text| serde_json::from_str(text).map_err(|error| not_json(&error)))?;
     let token = text_of(&asked, &["token", "$token", "api_key"]).ok_or(Refusal::NoToken)?;
     let project_id = app.catalog.load().project(&token).map(|project| project.id);
     let project_id = project_id.ok_or(Refusal::UnknownToken)?;

@@ -16,6 +16,7 @@ pub mod fields;
 pub mod flags;
 pub mod forget;
 pub mod health;
+mod lenient;
 pub mod often;
 pub mod position;
 pub mod refusal;

@@ -31,6 +31,8 @@ const TOKEN_NAMES: [&str; 3] = ["token", "api_key", "$token"];
 pub struct Sent<'a> {
     envelope: Fields<'a>,
     events: Vec<&'a RawValue>,
+    /// What events without a name are.
+    unnamed: Option<&'static str>,
 }
 
 /// The events of a request, ready for the log.
@@ -52,11 +54,11 @@ pub struct Clocks {
 }
 
 impl<'a> Sent<'a> {
-    /// Reads a request; its events are not read yet.
+    /// Reads a request; its events are not read yet. Those without a name are `unnamed`.
     ///
     /// # Errors
     /// When it is neither an object nor an array, or holds more than [`EVENTS_MAX`] events.
-    pub fn parse(text: &'a str) -> Result<Self, Refusal> {
+    pub fn parse(text: &'a str, unnamed: Option<&'static str>) -> Result<Self, Refusal> {
         let text = text.trim_start();
         let (envelope, events) = if text.starts_with('[') {
             (Fields::default(), list(text)?)
@@ -70,7 +72,7 @@ impl<'a> Sent<'a> {
                 }
             }
         };
-        Ok(Sent { envelope, events })
+        Ok(Sent { envelope, events, unnamed })
     }
 
     /// The request's token, or the one that its events agree on.
@@ -104,7 +106,7 @@ impl<'a> Sent<'a> {
         let mut batch =
             Batch { records: Vec::with_capacity(self.events.len()), mistakes: Vec::new() };
         for event in &self.events {
-            match record(event, token, clocks) {
+            match record(event, token, clocks, self.unnamed) {
                 Ok(record) => batch.records.push(record),
                 Err(mistake) => batch.mistakes.push(mistake),
             }
@@ -124,7 +126,12 @@ struct Record<'a> {
     properties: Cow<'a, RawValue>,
 }
 
-fn record(event: &RawValue, token: &str, clocks: Clocks) -> Result<Outgoing, Refusal> {
+fn record(
+    event: &RawValue,
+    token: &str,
+    clocks: Clocks,
+    unnamed: Option<&'static str>,
+) -> Result<Outgoing, Refusal> {
     if event.get().len() > RAW_EVENT_BYTES_MAX {
         return Err(too_large(event.get().len()));
     }
@@ -133,12 +140,12 @@ fn record(event: &RawValue, token: &str, clocks: Clocks) -> Result<Outgoing, Ref
     }
     let fields = Fields::parse(event.get()).map_err(|error| not_json(&error))?;
     let name = fields.text("event").filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| missing("event"))?;
+    let name = name.or(unnamed.map(Cow::Borrowed)).ok_or_else(|| missing("event"))?;
     if name == forgetting::EVENT {
         let what = "Only POST /api/forget, with the project's secret, deletes a person.";
         return Err(Refusal::Invalid(what.to_owned()));
     }
-    let id = fields.scalar("distinct_id");
+    let id = fields.scalar("distinct_id").or_else(|| fields.scalar("$distinct_id"));
     let id = id.or_else(|| fields.property("distinct_id"));
     let id = id.filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| missing("distinct_id"))?;

@@ -107,3 +107,61 @@ fn a_gzip_that_swells_is_stopped() {
         assert_eq!(answer.status, status, "{bytes} at {path}: {}", answer.text());
     }
 }
+
+/// Python writes them, and no JSON has them.
+#[test]
+fn numbers_that_json_has_not_are_null() {
+    let odd = |value: &str| {
+        format!(r#"{{"token":"{TOKEN}","distinct_id":"ann","person_properties":{{"a":{value}}}}}"#)
+    };
+    for value in ["NaN", "Infinity", "-Infinity", r#"[NaN, "NaN", -Infinity]"#] {
+        is_read(value, "", None, odd(value));
+        is_read("the same in base64", "", None, STANDARD.encode(odd(value)));
+    }
+    let shop = Shop::open();
+    let event = |value: &str| {
+        format!(r#"{{"event":"e","distinct_id":"NaN","properties":{{"a":{value}}}}}"#)
+    };
+    let events = [event("NaN"), event("\"-Infinity\""), event("[1,-Infinity]")].join(",");
+    let batch = format!(r#"{{"api_key":"{TOKEN}","batch":[{events}]}}"#);
+    assert_eq!(shop.post_raw("/batch/", batch).status, 200);
+    let kept: Vec<_> = shop.log().iter().map(|event| event["properties"]["a"].clone()).collect();
+    assert_eq!(kept, [json!(null), json!("-Infinity"), json!([1, null])]);
+    assert!(shop.log().iter().all(|event| event["distinct_id"] == "NaN"));
+    for wrong in [odd("NaNa"), odd("--Infinity"), odd("Nan"), odd("NaN").replace('}', "")] {
+        assert_eq!(shop.post_raw("/flags/?v=2", wrong.clone()).status, 400, "{wrong}");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_replaced() {
+    let shop = Shop::open();
+    let mut event =
+        format!(r#"{{"api_key":"{TOKEN}","event":"e","distinct_id":"ann","#).into_bytes();
+    event.extend_from_slice(b"\"properties\":{\"a\":\"x\xffy\"}}");
+    let form = [b"data=".as_slice(), STANDARD.encode(&event).as_bytes()].concat();
+    for (headers, body) in [
+        (vec![], event.clone()),
+        (vec![], gzip(&event)),
+        (vec![("content-type", FORM)], form),
+        (vec![("content-type", FORM)], [b"data=".as_slice(), event.as_slice()].concat()),
+    ] {
+        assert_eq!(shop.post_with("/e/", &headers, body).status, 200, "{headers:?}");
+        assert_eq!(shop.log().last().expect("it")["properties"]["a"], "x\u{fffd}y", "{headers:?}");
+    }
+}
+
+#[test]
+fn old_clients_have_addresses_of_their_own() {
+    let shop = Shop::open();
+    let event = json!({ "api_key": TOKEN, "event": "e", "distinct_id": "ann" });
+    for path in ["/track", "/track/", "/engage/", "/i/v0/ai/batch/"] {
+        assert_eq!(shop.post(path, &event).status, 200, "{path}");
+        assert_eq!(shop.log().last().expect("it")["event"], "e", "{path}");
+    }
+    let person = json!({ "$token": TOKEN, "$distinct_id": "ann", "$set": { "plan": "pro" } });
+    assert_eq!(shop.post("/engage/", &person).status, 200);
+    assert_eq!(shop.log().last().expect("it")["event"], "$identify");
+    assert_eq!(shop.flag("ann", "pro")["enabled"], true);
+    assert_eq!(shop.post("/track/", &person).status, 400, "only there an event may lack its name");
+}
