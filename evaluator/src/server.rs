@@ -9,11 +9,14 @@ use axum::routing::{MethodRouter, any, get, post};
 use schemas::append::Append;
 use schemas::lookup::Lookup;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use tower_http::decompression::RequestDecompressionLayer;
+use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
 use crate::protocols::{
-    capture, cohorts, definitions, explain, flags, forget, health, often, remote_config, start,
+    capture, capture_v1, cohorts, definitions, explain, flags, forget, health, often,
+    remote_config, start,
 };
 
 const EXPLAIN: &str = "/api/explain";
@@ -50,7 +53,12 @@ fn sdk<L: Lookup, A: Append>(app: &App<L, A>) -> Router<App<L, A>> {
     for (path, _) in start::LISTS {
         router = both(router, path, &get(start::list));
     }
-    both(router, start::RECORDINGS, &post(start::recording).layer(large))
+    // Both bounds hold: of what is sent, and of what it becomes.
+    let capture_v1 = both(Router::new(), capture_v1::PATH, &post(capture_v1::capture::<L, A>))
+        .layer(large)
+        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
+        .layer(RequestBodyLimitLayer::new(capture::BODY_BYTES_MAX));
+    both(router.merge(capture_v1), start::RECORDINGS, &post(start::recording).layer(large))
 }
 
 /// What operators, and servers that have a project's secret, ask.
@@ -87,6 +95,7 @@ fn cors() -> CorsLayer {
         .allow_credentials(true)
         .expose_headers([
             often::WARNING,
+            capture_v1::REQUEST_ID,
             HeaderName::from_static("sluice-position"),
             HeaderName::from_static("sluice-stale"),
         ])
@@ -143,7 +152,7 @@ fn route_of(path: &str) -> &'static str {
         forget::PATH => "forget",
         remote if remote.starts_with("/api/projects/") => "api",
         capture if capture::PATHS.contains(&capture) => "capture",
-        start::RECORDINGS => "capture",
+        start::RECORDINGS | capture_v1::PATH => "capture",
         list if start::LISTS.iter().any(|(path, _)| *path == list) => "start",
         file if file.starts_with("/array/") => "start",
         _ => "none",

@@ -5,6 +5,7 @@ pub mod answer;
 mod asked;
 pub mod body;
 pub mod capture;
+pub mod capture_v1;
 pub mod cohorts;
 pub mod cursor;
 pub mod definitions;

@@ -13,6 +13,8 @@ pub enum Refusal {
     Invalid(String),
     /// The body, or one event, is larger than is taken.
     TooLarge(String),
+    /// The body is of a type or an encoding that isn't taken; says which are.
+    Unsupported(String),
     /// No token.
     NoToken,
     /// A token that opens no project.
@@ -42,6 +44,7 @@ impl Refusal {
             Refusal::Undecodable(_) => "undecodable",
             Refusal::Invalid(_) => "invalid",
             Refusal::TooLarge(_) => "too_large",
+            Refusal::Unsupported(_) => "unsupported",
             Refusal::NoToken => "no_token",
             Refusal::UnknownToken => "unknown_token",
             Refusal::PersonalKey => "personal_key",
@@ -52,6 +55,26 @@ impl Refusal {
             Refusal::NotThere(_) => "not_there",
             Refusal::TooOften => "too_often",
             Refusal::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// What is wrong, in words; none where the code says it all.
+    pub fn detail(&self) -> Option<&str> {
+        match self {
+            Refusal::Undecodable(what)
+            | Refusal::Invalid(what)
+            | Refusal::TooLarge(what)
+            | Refusal::Unsupported(what)
+            | Refusal::OtherProject(what)
+            | Refusal::NotThere(what)
+            | Refusal::Unavailable(what) => Some(what),
+            Refusal::NoToken
+            | Refusal::UnknownToken
+            | Refusal::PersonalKey
+            | Refusal::NoSecret
+            | Refusal::WrongSecret
+            | Refusal::NoAccess
+            | Refusal::TooOften => None,
         }
     }
 }
@@ -77,9 +100,11 @@ impl IntoResponse for Refusal {
             ),
             Refusal::Invalid(what) => text(StatusCode::BAD_REQUEST, what),
             Refusal::TooLarge(what) => text(StatusCode::PAYLOAD_TOO_LARGE, what),
+            Refusal::Unsupported(what) => text(StatusCode::UNSUPPORTED_MEDIA_TYPE, what),
             Refusal::NoToken => unauthorized(
                 "not_authenticated",
-                "No project token was given: send it as \"api_key\" or \"token\".",
+                "No project token was given: send it as \"api_key\" or \"token\", and to capture \
+                 v1 as `Authorization: Bearer <token>`.",
             ),
             Refusal::UnknownToken => unauthorized(
                 "authentication_failed",

@@ -126,7 +126,11 @@ struct Record<'a> {
     properties: Cow<'a, RawValue>,
 }
 
-fn record(
+/// An event as a record of the log; `unnamed` is its name where it has none.
+///
+/// # Errors
+/// When something is missing or wrong in it.
+pub fn record(
     event: &RawValue,
     token: &str,
     clocks: Clocks,
@@ -237,7 +241,11 @@ fn too_large(bytes: usize) -> Refusal {
     Refusal::TooLarge(what)
 }
 
-fn list(text: &str) -> Result<Vec<&RawValue>, Refusal> {
+/// A list of events, none of them read.
+///
+/// # Errors
+/// When it is no list, or holds more than [`EVENTS_MAX`].
+pub fn list(text: &str) -> Result<Vec<&RawValue>, Refusal> {
     let Events(events) = serde_json::from_str(text).map_err(|error| not_json(&error))?;
     if events.len() > EVENTS_MAX {
         let what = format!("More than {EVENTS_MAX} events in one request; send fewer at a time.");

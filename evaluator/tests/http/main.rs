@@ -1,6 +1,7 @@
 //! The router as SDKs and operators see it, over state and a log kept in memory.
 
 mod bodies;
+mod capture_v1;
 mod captured;
 mod checks;
 mod decisions;
