@@ -18,6 +18,7 @@ pub mod limits;
 pub mod listener;
 pub mod members;
 pub mod metrics;
+mod needs;
 pub mod person;
 mod protocols;
 pub mod rollout;

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use rustc_hash::FxHashSet;
 use schemas::catalog::Project;
 use schemas::cohort::Condition;
 use schemas::ids::ProjectId;
@@ -80,6 +81,24 @@ pub struct Found {
     pub members: Vec<Member>,
     /// Where to go on.
     pub next: Option<Place>,
+}
+
+/// Whether members depend on the groups that a request names, so that nothing can be said of people
+/// alone.
+pub fn asks_of_groups(project: &Project, members: &Condition) -> bool {
+    let (mut left, mut walked) = (vec![members], FxHashSet::default());
+    while let Some(condition) = left.pop() {
+        match condition {
+            Condition::All(parts) | Condition::Any(parts) => left.extend(parts),
+            Condition::Not(part) => left.push(part),
+            Condition::Cohort(index) if walked.insert(*index) => {
+                left.push(&project.cohorts[*index].members);
+            }
+            Condition::Group(..) => return true,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Lists up to `limit` of those who are in.

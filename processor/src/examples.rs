@@ -43,6 +43,8 @@ fn check(
     let context = Context {
         distinct_id: example.distinct_id.clone(),
         person_properties: example.properties.clone(),
+        groups: example.groups.keys().map(|of| (of.clone(), of.clone())).collect(),
+        group_properties: example.groups.clone(),
         ..Context::default()
     };
     let asked = Asked::new(project, &context, &facts, example.at_ms);

@@ -10,16 +10,17 @@ use schemas::event::{Event, Format, Skip};
 use schemas::forgetting;
 use schemas::ids::{MatcherId, ProjectId};
 use schemas::links::{Carrying, Link, Role, carries};
-use schemas::properties::Register;
+use schemas::properties::{Kind, Register};
 use schemas::record::Record;
 use schemas::window::{Entry, Folded, Hit, Kept, Value};
 
+use crate::grouping::{Grouping, grouping_of, may_group};
 use crate::hits::hits;
 use crate::linking::{Linking, linking_of, may_link};
 use crate::log::LogRecord;
 use crate::sieve::Sieve;
 use crate::store::{Partition, PersonKey};
-use crate::writes::{Told, may_write, told, write_of, writes};
+use crate::writes::{Told, may_write, told, write_of, writes, writes_of};
 
 /// How records are read.
 #[derive(Clone, Debug)]
@@ -159,16 +160,16 @@ impl Fold {
         let is_live = self.only.is_none();
         let may_write = is_live && may_write(&event);
         // What nobody asks for isn't opened.
-        let asked = may_write || project.watches(&event.name) || may_link(&event);
-        let properties = event.properties.filter(|_| asked);
+        let asked = may_write || may_link(&event) || may_group(&event);
+        let properties = event.properties.filter(|_| asked || project.watches(&event.name));
         let properties = properties.map(|object| object.open()).transpose()?;
-        let linking = properties.as_deref().filter(|_| is_live);
-        let linking = linking.and_then(|properties| linking_of(&event, properties));
+        let said = properties.as_deref().filter(|_| is_live);
+        let linking = said.and_then(|properties| linking_of(&event, properties));
+        let grouping = said.and_then(|properties| grouping_of(&event, properties));
         let told_of = is_live && !project.person_keys.is_empty();
         let person = event.person_properties.filter(|_| told_of);
         let person = person.map(|object| object.open()).transpose()?;
-        let told = person.as_deref().map(|person| told(person, &project.person_keys));
-        let told = told.unwrap_or_default();
+        let told = person.as_deref().map_or_else(Vec::new, |it| told(it, &project.person_keys));
         let time = event.time_ms(record.timestamp_ms, self.reading.bounds.skew_ms)?;
         self.hits.clear();
         let oldest_ms = record.timestamp_ms - self.reading.bounds.lateness_ms;
@@ -183,7 +184,8 @@ impl Fold {
                 late = true;
             }
         });
-        let watched = !self.hits.is_empty() || may_write || !told.is_empty() || linking.is_some();
+        let says = may_write || !told.is_empty() || linking.is_some() || grouping.is_some();
+        let watched = !self.hits.is_empty() || says;
         let person_id = event.person_id.as_deref().filter(|_| is_live);
         if !watched && late {
             return Err(Skip::Late);
@@ -202,6 +204,7 @@ impl Fold {
                 writes: properties.as_deref().filter(|_| may_write),
                 told,
                 linking,
+                grouping,
                 person_id,
             },
         );
@@ -263,10 +266,32 @@ impl Fold {
             let link = linking.of_other(distinct_id, entry);
             changed |= self.link(partition, &link);
         }
+        if let Some(grouping) = &change.grouping {
+            changed |= self.keep_group(partition, project, grouping, entry);
+        }
         if let Some(person_id) = change.person_id.filter(|_| carrying == Carrying::Other) {
             self.key.set_carried(project, person_id);
             self.link(partition, &carries(distinct_id));
         }
+        changed
+    }
+
+    /// Keeps what an event says of a group. Returns whether that changed anything.
+    fn keep_group(
+        &mut self,
+        partition: &Partition,
+        project: ProjectId,
+        grouping: &Grouping<'_>,
+        stamp: Entry,
+    ) -> bool {
+        let Some(group) = grouping.group() else { return false };
+        self.key.set_group(project, group);
+        let mut changed = false;
+        partition.hot.update(&self.key, stamp.time_ms(), |record| {
+            let write = |register: Register<'_>| changed |= record.write(&register);
+            writes_of(grouping.set, Kind::Set, stamp, write);
+            changed
+        });
         changed
     }
 
@@ -292,6 +317,8 @@ struct Change<'e> {
     writes: Option<&'e str>,
     told: Vec<Told<'e>>,
     linking: Option<Linking>,
+    /// What is said of a group.
+    grouping: Option<Grouping<'e>>,
     /// The person whom the pipeline takes the sender for.
     person_id: Option<&'e str>,
 }

@@ -1,9 +1,11 @@
 //! Lookups answered here: this node follows every partition.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use schemas::group::Group;
 use schemas::ids::ProjectId;
 use schemas::lookup::{Facts, Lookup, Position, Sought, has_reached};
 use schemas::person::{Bearer, Person};
@@ -12,7 +14,7 @@ use schemas::unknown::Unknown;
 use tokio::sync::Semaphore;
 
 use crate::following::Following;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// State that is so old is said to be stale, in milliseconds: a node that follows is
 /// a fraction of this behind.
@@ -73,10 +75,6 @@ impl Here {
         project: ProjectId,
         distinct_ids: &[&str],
     ) -> Result<(Record, Vec<String>, bool), Unknown> {
-        let unreadable = |error| {
-            tracing::error!(%error, "a person can't be read");
-            Unknown::Store
-        };
         if let [id] = distinct_ids {
             let record = self.store.read(project, id).map_err(unreadable)?;
             if !record.has_links() {
@@ -91,6 +89,24 @@ impl Here {
         let (names, is_cut) = (person.names(), person.is_cut);
         Ok((person.joined(self.store.kept()), names, is_cut))
     }
+
+    /// What is kept of groups, by type.
+    fn read_groups(
+        &self,
+        project: ProjectId,
+        groups: &[Group<'_>],
+    ) -> Result<BTreeMap<String, Record>, Unknown> {
+        let read = |group: &Group<'_>| {
+            let record = self.store.read_group(project, *group).map_err(unreadable)?;
+            Ok((group.of.to_owned(), record))
+        };
+        groups.iter().map(read).collect()
+    }
+}
+
+fn unreadable(error: StoreError) -> Unknown {
+    tracing::error!(%error, "what is kept of somebody can't be read");
+    Unknown::Store
 }
 
 impl Lookup for Here {
@@ -108,16 +124,18 @@ impl Lookup for Here {
     }
 
     async fn lookup(&self, sought: Sought<'_>) -> Facts {
-        let Sought { project, distinct_ids, at_least, now_ms } = sought;
+        let Sought { project, distinct_ids, groups, at_least, now_ms } = sought;
         // Asked before the person is read: what is folded meanwhile may be missing.
         let known = self.known(at_least, now_ms);
-        let (person, unknown) = match self.read(project, distinct_ids) {
-            Ok(person) => (person, known.unknown),
+        let read = self.read(project, distinct_ids);
+        let read = read.and_then(|person| Ok((person, self.read_groups(project, groups)?)));
+        let (read, unknown) = match read {
+            Ok(read) => (read, known.unknown),
             Err(unknown) => (Default::default(), Some(unknown)),
         };
-        let (record, distinct_ids, is_cut) = person;
+        let ((record, distinct_ids, is_cut), groups) = read;
         let incomplete = is_cut.then_some(Unknown::TooManyIds);
-        Facts { record, distinct_ids, incomplete, unknown, ..known }
+        Facts { record, groups, distinct_ids, incomplete, unknown, ..known }
     }
 
     fn ready(&self, _: i64) -> Result<(), String> {
@@ -179,7 +197,8 @@ mod tests {
     }
 
     async fn unknown(here: &Here, at_least: &Position) -> Option<Unknown> {
-        let sought = Sought { project: ProjectId(1), distinct_ids: &["ann"], at_least, now_ms: 0 };
+        let (project, distinct_ids) = (ProjectId(1), &["ann"]);
+        let sought = Sought { project, distinct_ids, groups: &[], at_least, now_ms: 0 };
         here.lookup(sought).await.unknown
     }
 

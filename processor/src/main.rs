@@ -12,6 +12,7 @@ mod fill;
 mod fold;
 mod follow;
 mod following;
+mod grouping;
 mod hits;
 mod linking;
 mod log;

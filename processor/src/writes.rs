@@ -44,16 +44,19 @@ pub fn writes(properties: &str, stamp: Entry, mut write: impl FnMut(Register<'_>
     };
     for (kind, object) in [(Kind::Set, writes.set), (Kind::SetOnce, writes.set_once)] {
         let object = object.map(RawValue::get).unwrap_or_default();
-        let Ok(values) = serde_json::from_str::<BTreeMap<String, &RawValue>>(object) else {
-            continue;
-        };
-        for (key, value) in values {
-            write(Register { key: key.into(), kind, stamp, value: value.get().into() });
-        }
+        writes_of(object, kind, stamp, &mut write);
     }
     let names = writes.unset.map(RawValue::get).unwrap_or_default();
     for key in serde_json::from_str::<Vec<String>>(names).unwrap_or_default() {
         write(Register { key: key.into(), kind: Kind::Unset, stamp, value: "".into() });
+    }
+}
+
+/// Calls `write` with every property of `object`; what isn't a JSON object writes nothing.
+pub fn writes_of(object: &str, kind: Kind, stamp: Entry, mut write: impl FnMut(Register<'_>)) {
+    let values = serde_json::from_str::<BTreeMap<String, &RawValue>>(object);
+    for (key, value) in values.unwrap_or_default() {
+        write(Register { key: key.into(), kind, stamp, value: value.get().into() });
     }
 }
 

@@ -1,5 +1,7 @@
 //! An example: what somebody did, and whether that puts them in the cohort.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 /// What a cohort's file says of one imaginary person.
@@ -17,6 +19,8 @@ pub struct Example {
     pub distinct_id: String,
     /// The person's properties.
     pub properties: Map<String, Value>,
+    /// Their groups' properties, by type.
+    pub groups: BTreeMap<String, Map<String, Value>>,
     /// What they did, in any order.
     pub events: Vec<Happened>,
     /// Whether they are in.

@@ -21,6 +21,7 @@ pub mod feed;
 pub mod filter;
 pub mod flag;
 pub mod forgetting;
+pub mod group;
 pub mod ids;
 pub mod links;
 pub mod lookup;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use crate::group::Group;
 use crate::ids::{MatcherId, ProjectId};
 use crate::record::Record;
 use crate::scan::Scan;
@@ -43,6 +44,8 @@ pub struct Sought<'a> {
     pub project: ProjectId,
     /// The ids that the person is known by.
     pub distinct_ids: &'a [&'a str],
+    /// The person's groups of which something is asked, at most one of a type.
+    pub groups: &'a [Group<'a>],
     /// Nothing behavioural is known by state that hasn't reached this.
     pub at_least: &'a Position,
     /// The instant of the question, in epoch milliseconds.

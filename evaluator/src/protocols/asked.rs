@@ -31,10 +31,10 @@ pub fn context(asked: &Map<String, Value>) -> Result<Context, Refusal> {
     let device_id = device_id.filter(|id| !id.is_empty()).map(Cow::into_owned);
     let anon_distinct_id = text_of(asked, &["$anon_distinct_id", "anon_distinct_id"]);
     let contexts = texts(asked, &["evaluation_contexts", "evaluation_environments"])?;
-    let groups = groups(asked)?;
+    let (groups, group_properties) = groups(asked)?;
     Ok(Context {
         distinct_id: cut_distinct_id(&distinct_id).to_owned(),
-        group_properties: group_properties(asked, &groups)?,
+        group_properties,
         groups,
         device_id,
         anon_distinct_id: anon_distinct_id.filter(|id| !id.is_empty()).map(Cow::into_owned),
@@ -57,15 +57,20 @@ pub fn text_of<'v>(asked: &'v Map<String, Value>, names: &[&str]) -> Option<Cow<
     }
 }
 
-/// The key of each group, by its type; what is neither text nor a number is the empty key.
-fn groups(asked: &Map<String, Value>) -> Result<BTreeMap<String, String>, Refusal> {
+/// The key of each group, and what the request says of it, by its type.
+pub type Groups = (BTreeMap<String, String>, BTreeMap<String, Map<String, Value>>);
+
+/// The groups that are named; a key that is neither text nor a number is the empty key.
+pub fn groups(asked: &Map<String, Value>) -> Result<Groups, Refusal> {
     let groups = object(asked, &["groups", "$groups"])?;
     let groups = groups.into_iter().map(|(group_type, key)| match key {
         Value::String(key) => (group_type, key),
         Value::Number(key) => (group_type, key.to_string()),
         _ => (group_type, String::new()),
     });
-    Ok(groups.collect())
+    let groups = groups.collect();
+    let properties = group_properties(asked, &groups)?;
+    Ok((groups, properties))
 }
 
 /// What the request says of each group; some SDKs leave its key to us.

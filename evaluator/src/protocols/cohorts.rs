@@ -25,7 +25,7 @@ use super::cursor::Cursor;
 use super::denied::Denied;
 use super::position::{asked_position, asked_wait, tell_position, written};
 use crate::app::App;
-use crate::members::{Found, Limits, Member, Question, Tally, count, list};
+use crate::members::{Found, Limits, Member, Question, Tally, asks_of_groups, count, list};
 
 /// The largest cohort that is read.
 const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -116,6 +116,12 @@ async fn answer<L: Lookup, A: Append>(
     let catalog = app.catalog.load_full();
     let project = opened(&catalog, &asked.headers)?;
     let cohort = Cohort::find(project, &asked.whom)?;
+    let question = cohort.question(project, 0);
+    if question.is_some_and(|asked| asks_of_groups(asked.project, asked.members)) {
+        let detail = "The cohort asks of groups, which only a request for flags names: its \
+                      members can't be listed or counted.";
+        return Err(Denied::Invalid(detail.to_owned()));
+    }
     let query = Query::parse(asked.uri.query(), &cohort.list)?;
     let room = way.room.try_acquire_owned().map_err(|_| {
         Denied::Busy(if way.is_count { "A count is under way" } else { "Lists are under way" })

@@ -7,11 +7,13 @@ use percent_encoding::percent_decode_str;
 use schemas::append::Append;
 use schemas::catalog::Project;
 use schemas::definitions::suggestion;
+use schemas::group::Group;
 use schemas::ids::cut_distinct_id;
 use schemas::lookup::{Lookup, Sought};
 use serde_json::{Map, Value};
 
 use super::access::opened;
+use super::asked::groups;
 use super::explanation::{About, answer};
 use super::position::{asked_position, asked_wait, tell_facts};
 use super::refusal::Refusal;
@@ -20,7 +22,8 @@ use crate::context::Context;
 use crate::explain::{Question, cohort, flag};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const PARAMETERS: [&str; 5] = ["project", "flag", "cohort", "distinct_id", "person_properties"];
+const PARAMETERS: [&str; 6] =
+    ["project", "flag", "cohort", "distinct_id", "person_properties", "groups"];
 
 /// Explains a flag or a cohort of one person.
 pub async fn explain<L: Lookup, A: Append>(
@@ -56,7 +59,10 @@ async fn ask<L: Lookup, A: Append>(
     }
     let now_ms = (app.clock)();
     let distinct_ids = &[context.distinct_id.as_str()];
-    let sought = Sought { project: project.id, distinct_ids, at_least: &at_least, now_ms };
+    let named = context.groups.iter();
+    let groups: Vec<Group<'_>> = named.filter_map(|(of, key)| Group::named(of, key)).collect();
+    let (id, groups) = (project.id, groups.as_slice());
+    let sought = Sought { project: id, distinct_ids, groups, at_least: &at_least, now_ms };
     let facts = app.lookup.lookup(sought).await;
     let question = Question { project, context: &context, facts: &facts, now_ms };
     let explained = match &about {
@@ -110,17 +116,23 @@ fn read(query: &str) -> Result<Asked, Refusal> {
     let distinct_id = take("distinct_id").ok_or_else(|| {
         invalid("The parameter distinct_id is missing: send `distinct_id=<id>`.".to_owned())
     })?;
-    let properties = take("person_properties").map(|json| serde_json::from_str(&json));
-    let person_properties = properties.transpose().map_err(|error| {
-        invalid(format!("The parameter person_properties is no JSON object: {error}"))
-    })?;
+    let mut object = |name: &str| -> Result<Map<String, Value>, Refusal> {
+        let Some(json) = take(name) else { return Ok(Map::new()) };
+        let bad = |error| invalid(format!("The parameter {name} is no JSON object: {error}"));
+        serde_json::from_str(&json).map_err(bad)
+    };
+    let person_properties = object("person_properties")?;
+    let named = Map::from_iter([("groups".to_owned(), object("groups")?.into())]);
+    let (groups, group_properties) = groups(&named)?;
     let flag_keys = match &about {
         About::Flag(key) => Some([key.clone()].into()),
         About::Cohort(_) => None,
     };
     let context = Context {
         distinct_id: cut_distinct_id(&distinct_id).to_owned(),
-        person_properties: person_properties.unwrap_or_default(),
+        person_properties,
+        groups,
+        group_properties,
         flag_keys,
         ..Context::default()
     };

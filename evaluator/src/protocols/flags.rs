@@ -20,8 +20,9 @@ use super::runtime::runtime;
 use crate::app::App;
 use crate::context::Context;
 use crate::decision::Decision;
-use crate::evaluate::{evaluate, needs_facts};
+use crate::evaluate::evaluate;
 use crate::limits::Admitted;
+use crate::needs::Needs;
 
 /// The largest body that is read, compressed or not; PostHog has the same bound.
 pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -76,9 +77,15 @@ async fn check<L: Lookup, A: Append>(
     let catalog = app.catalog.load_full();
     let project = catalog.project(&token).ok_or(Refusal::UnknownToken)?;
     let now_ms = (app.clock)();
-    let facts = if needs_facts(project, &context) {
-        let distinct_ids = &[context.distinct_id.as_str()];
-        let sought = Sought { project: project.id, distinct_ids, at_least: &at_least, now_ms };
+    let needs = Needs::of(project, &context);
+    let facts = if needs.any() {
+        let sought = Sought {
+            project: project.id,
+            distinct_ids: &[context.distinct_id.as_str()],
+            groups: &needs.groups(&context),
+            at_least: &at_least,
+            now_ms,
+        };
         app.lookup.lookup(sought).await
     } else {
         // Nothing that is kept is asked for.
@@ -122,7 +129,7 @@ fn read<L, A>(
 /// Whether the request has to wait for the position it asks for: flags that depend on nothing
 /// kept are answered at once.
 fn waits<L, A>(app: &App<L, A>, token: &str, context: &Context) -> bool {
-    app.catalog.load().project(token).is_some_and(|project| needs_facts(project, context))
+    app.catalog.load().project(token).is_some_and(|project| Needs::of(project, context).any())
 }
 
 fn count<L, A>(app: &App<L, A>, decisions: &[Decision<'_>]) {

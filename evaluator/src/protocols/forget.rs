@@ -59,8 +59,13 @@ async fn delete<L: Lookup, A: Append>(
         app.lookup.reach(&at_least, asked_wait(headers)?).await;
     }
     let now_ms = (app.clock)();
-    let distinct_ids = &[id.as_str()];
-    let sought = Sought { project: project.id, distinct_ids, at_least: &at_least, now_ms };
+    let sought = Sought {
+        project: project.id,
+        distinct_ids: &[id.as_str()],
+        groups: &[],
+        at_least: &at_least,
+        now_ms,
+    };
     let facts = app.lookup.lookup(sought).await;
     if let Some(unknown) = facts.unknown {
         let why = unknown.description();

@@ -2,10 +2,13 @@
 //! enrolment, flags that depend on flags. Where somebody falls was calculated apart: of flag `f`
 //! ann is at 0.573 and of its variants at 0.016, acme at 0.496, dev-1 at 0.336 and 0.843.
 
+use schemas::properties::{Kind, Register};
+use schemas::record::Record;
 use schemas::unknown::Unknown;
+use schemas::window::Entry;
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, TOKEN};
+use crate::shop::{NOON_MS, Shop, TOKEN};
 
 /// A shop with these flags, which are given by key and `filters`.
 fn shop(flags: &[(&str, Value)]) -> Shop {
@@ -263,6 +266,37 @@ fn who_depends_on_what_is_not_known_is_not_known() {
     for key in ["f", "on", "off"] {
         assert_eq!(flags[key]["failed"], true, "{key}");
     }
+}
+
+/// A group is read only where a flag asks what the request doesn't say.
+#[test]
+fn what_is_kept_of_a_company_decides_where_the_request_says_nothing() {
+    let plan = json!({ "key": "plan", "type": "group", "group_type_index": 0, "value": "pro" });
+    let filters =
+        json!({ "groups": [{ "properties": [plan] }], "aggregation_group_type_index": 0 });
+    let shop = shop(&[("f", filters)]);
+    let mut record = Record::default();
+    let stamp = Entry::new(NOON_MS, 1);
+    let value = "\"pro\"".into();
+    record.write(&Register { key: "plan".into(), kind: Kind::Set, stamp, value });
+    shop.state().groups.insert(("company".to_owned(), "acme".to_owned()), record);
+    let long = "x".repeat(401);
+    for (groups, said, enabled, lookups) in [
+        (json!({ "company": "acme", "project": "acme" }), json!({}), true, 1),
+        (json!({ "company": "acme" }), json!({ "company": { "plan": "free" } }), false, 0),
+        (json!({ "company": "other" }), json!({ "company": { "seats": 5 } }), false, 1),
+        (json!({ "project": "acme" }), json!({}), false, 0),
+        (json!({ "company": long }), json!({ "company": { "plan": "pro" } }), true, 0),
+        (json!({}), json!({}), false, 0),
+    ] {
+        shop.state().lookups = 0;
+        let more = json!({ "groups": groups, "group_properties": said });
+        let flag = flags(&shop, more)["f"].clone();
+        assert_eq!((&flag["enabled"], shop.state().lookups), (&json!(enabled), lookups), "{said}");
+    }
+    shop.state().unknown = Some(Unknown::Store);
+    let acme = json!({ "groups": { "company": "acme" } });
+    assert_eq!(told(&shop, acme), is(false, "store_unreadable", None));
 }
 
 #[test]

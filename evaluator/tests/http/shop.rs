@@ -56,6 +56,8 @@ const PRO: &str = "rules:\n  - when: { person: { plan: pro } }\n";
 #[derive(Default)]
 pub struct State {
     pub records: HashMap<String, Record>,
+    /// Of groups, by type and key.
+    pub groups: HashMap<(String, String), Record>,
     pub coverage: Coverages,
     pub unknown: Option<Unknown>,
     /// Whoever is asked for, these are their distinct ids, and there may be more.
@@ -275,9 +277,14 @@ impl Lookup for Kept {
         for held in sought.distinct_ids.iter().filter_map(|id| state.records.get(*id)) {
             record.merge(held, |_| Some(schemas::window::Kept::newest(16, FOREVER_MS)));
         }
+        let groups = sought.groups.iter().map(|group| {
+            let key = (group.of.to_owned(), group.key.to_owned());
+            (group.of.to_owned(), state.groups.get(&key).cloned().unwrap_or_default())
+        });
+        let groups = groups.collect();
         Facts {
             record,
-            groups: Default::default(),
+            groups,
             coverage: Arc::new(state.coverage.clone()),
             unknown: state.unknown.or(behind.then_some(Unknown::Behind)),
             position,

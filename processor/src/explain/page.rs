@@ -118,6 +118,10 @@ impl<'a> Page<'a> {
                 source => format!("it is {}, by the {source}", node["value"]),
             };
             self.line(depth, &format!("{truth}: {asked}; {value}"));
+        } else if let Some(asked) = node["group"].as_str() {
+            self.line(depth, &format!("{truth}: {asked}; it is {}", node["value"]));
+        } else if let Some(key) = node["flag"].as_str() {
+            self.line(depth, &format!("{truth}: flag {key} is {}", node["is"]));
         } else if let Some(asked) = node["events"].as_str() {
             self.line(depth, &format!("{truth}: {asked}"));
             list(&node["seen"]).iter().for_each(|seen| self.evidence(depth + 1, seen));

@@ -57,7 +57,8 @@ pub fn agree(node: &Node, people: usize, now_ms: i64) {
 /// What a node knows of somebody.
 pub fn lookup(node: &Node, project: ProjectId, whom: &str, now_ms: i64) -> Facts {
     let at_least = &Position::new();
-    answer_of(node.here.lookup(Sought { project, distinct_ids: &[whom], at_least, now_ms }))
+    let (distinct_ids, groups) = (&[whom], &[]);
+    answer_of(node.here.lookup(Sought { project, distinct_ids, groups, at_least, now_ms }))
 }
 
 /// The answer of a future that is ready.

@@ -3,6 +3,7 @@
 //! `1 | partition u32 | hash u64 | project u32 | distinct id`, big-endian. The hash comes
 //! before the id, so that a checkpoint in key order is also one in shard order.
 
+use schemas::group::Group;
 use schemas::ids::ProjectId;
 use schemas::scan::HASH_BYTES;
 
@@ -15,6 +16,8 @@ pub const FORGOTTEN: &[u8] = &[0, 1];
 const RECORD: u8 = 1;
 /// The bit of a project's number that its pipeline's persons have.
 const CARRIED: u32 = 1 << 31;
+/// The bit that its groups have.
+const GROUP: u32 = 1 << 30;
 const HASH_AT: usize = 1 + 4;
 const PERSON_AT: usize = HASH_AT + HASH_BYTES;
 
@@ -49,8 +52,16 @@ impl PersonKey {
     /// Makes this the key of what is kept of a person whom the pipeline has a name for: beside
     /// the distinct ids of the project, under a number that no project has.
     pub fn set_carried(&mut self, project: ProjectId, person_id: &str) {
-        debug_assert_eq!(project.0 & CARRIED, 0);
+        debug_assert_eq!(project.0 & (CARRIED | GROUP), 0);
         self.set(ProjectId(project.0 | CARRIED), person_id);
+    }
+
+    /// Makes this the key of what is kept of a group: likewise, under another such number. The
+    /// length of its type comes first, so that no other type and key read the same.
+    pub fn set_group(&mut self, project: ProjectId, group: Group<'_>) {
+        debug_assert_eq!(project.0 & (CARRIED | GROUP), 0);
+        let Group { of, key } = group;
+        self.set(ProjectId(project.0 | GROUP), &format!("{}:{of}{key}", of.len()));
     }
 
     /// Project and id.

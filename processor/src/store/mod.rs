@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use schemas::catalog::{Catalog, Registry};
+use schemas::group::Group;
 use schemas::ids::{MatcherId, ProjectId};
 use schemas::lookup::{Coverage, Coverages, Position};
 use schemas::record::Record;
@@ -281,6 +282,16 @@ impl Store {
     pub fn read_carried(&self, project: ProjectId, person_id: &str) -> Result<Record, StoreError> {
         let mut key = PersonKey::default();
         key.set_carried(project, person_id);
+        self.read_key(&key)
+    }
+
+    /// The properties of a group.
+    ///
+    /// # Errors
+    /// When the durable tier can't be read.
+    pub fn read_group(&self, project: ProjectId, group: Group<'_>) -> Result<Record, StoreError> {
+        let mut key = PersonKey::default();
+        key.set_group(project, group);
         self.read_key(&key)
     }
 

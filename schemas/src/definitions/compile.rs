@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 use rustc_hash::FxHashSet;
 
 use super::dependencies;
-use super::draft::{Draft, FlagDraft, MatcherDraft, ProjectDraft};
+use super::draft::{Draft, FlagDraft, GroupType, MatcherDraft, ProjectDraft};
 use super::problem::{Problem, Problems};
-use super::references::{cycles, missing_cohorts, order, rules_of};
+use super::references::{cycles, missing_cohorts, missing_group_types, order, rules_of};
 use crate::behaviour::Watched;
 use crate::catalog::{Matcher, Project, Registry, gate_of};
 use crate::cohort::{Cohort, CohortIndex, Condition};
@@ -30,6 +30,7 @@ pub(super) fn project(
     registry: &mut Registry,
 ) -> Result<(Project, Vec<Problem>), Vec<Problem>> {
     let mut problems = missing_cohorts(&draft);
+    problems.extend(missing_group_types(&draft));
     let (order, cyclic) = order(&draft);
     problems.extend(cycles(&draft, &cyclic));
     if !problems.is_empty() {
@@ -185,7 +186,10 @@ impl Resolver {
             ),
             Draft::Listed(ids) => Condition::Listed(ids.clone()),
             Draft::Person(filter) => Condition::Person(filter.clone()),
-            Draft::Group(group_type, filter) => match self.group_type(group_type) {
+            Draft::Group(GroupType::Named(of, _), filter) => {
+                Condition::Group(of.clone(), filter.clone())
+            }
+            Draft::Group(GroupType::Index(index), filter) => match self.group_type(index) {
                 Some(group_type) => Condition::Group(group_type, filter.clone()),
                 // Nobody has a group of a type that isn't there.
                 None => Condition::Any(Vec::new()),

@@ -91,8 +91,8 @@ pub(super) enum Draft {
     /// One of these distinct ids.
     Listed(FxHashSet<String>),
     Person(Filter),
-    /// A property of a group: index or name of its type.
-    Group(String, Filter),
+    /// A property of a group.
+    Group(GroupType, Filter),
     /// What a flag has to be, by its key, or by its id as text; without an answer to compare with
     /// it never is.
     Flag(String, Option<FlagAnswer>),
@@ -102,6 +102,15 @@ pub(super) enum Draft {
         at: Option<Place>,
     },
     Fault(Fault),
+}
+
+/// Of what type a group is.
+#[derive(Clone, Debug)]
+pub(super) enum GroupType {
+    /// As PostHog has it: an index as text.
+    Index(String),
+    /// As YAML has it, and where it is named.
+    Named(String, Place),
 }
 
 /// A matcher before it has a number, and what one condition needs of it.

@@ -1,5 +1,7 @@
 //! The examples of a cohort's file: `{ 5m ago: added to cart, price: 60 }`, and who is in.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::node::{Fields, Key, Node};
@@ -22,7 +24,7 @@ pub(super) fn read(cohort: &Fields<'_>, problems: &mut Problems<'_>) -> Option<V
 
 fn example(node: &Node, problems: &mut Problems<'_>) -> Option<Example> {
     let what = "an example";
-    let known = ["events", "in", "at", "person", "distinct_id"];
+    let known = ["events", "in", "at", "person", "group", "distinct_id"];
     let fields = node.fields(what, &known, problems)?;
     let at_ms = fields.get("at").map_or(Some(AT_MS), |node| instant(node, problems));
     let is_in = fields.need("in", what, "in: true", problems);
@@ -30,6 +32,10 @@ fn example(node: &Node, problems: &mut Problems<'_>) -> Option<Example> {
     let properties = match fields.get("person") {
         Some(node) => node.map("`person`", problems).map(|entries| properties(entries.iter())),
         None => Some(Map::new()),
+    };
+    let groups = match fields.get("group") {
+        Some(node) => groups(node, problems),
+        None => Some(BTreeMap::new()),
     };
     let distinct_id = match fields.get("distinct_id") {
         Some(node) => node.text("`distinct_id`", problems),
@@ -44,9 +50,22 @@ fn example(node: &Node, problems: &mut Problems<'_>) -> Option<Example> {
         at_ms: at_ms?,
         distinct_id: distinct_id?.to_owned(),
         properties: properties?,
+        groups: groups?,
         events: events?,
         is_in: truth?,
     })
+}
+
+/// The properties of each group that the person is in, by its type.
+fn groups(
+    node: &Node,
+    problems: &mut Problems<'_>,
+) -> Option<BTreeMap<String, Map<String, Value>>> {
+    let types = node.map("`group`", problems)?.iter().map(|(of, node)| {
+        let entries = node.map(&format!("`{}`", of.text), problems)?;
+        Some((of.text.clone(), properties(entries.iter())))
+    });
+    types.collect()
 }
 
 fn instant(node: &Node, problems: &mut Problems<'_>) -> Option<i64> {

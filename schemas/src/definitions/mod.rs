@@ -201,6 +201,7 @@ impl<'a> Folder<'a> {
             self.join_flags(&mut flags, body.flags);
         }
         let file = file?;
+        number_group_types(&mut group_types, &file.group_types);
         Some(ProjectDraft {
             name: self.name.to_owned(),
             token: file.token,
@@ -249,6 +250,17 @@ impl<'a> Folder<'a> {
         problems.add(Place::default(), message, "take one of them away");
         let list = if file == other { &mut self.warnings } else { &mut self.found };
         list.extend(problems.into_found());
+    }
+}
+
+/// Gives each group type of `project.yaml` that PostHog doesn't have an index of its own.
+fn number_group_types(numbered: &mut BTreeMap<String, String>, named: &[String]) {
+    for of in named {
+        if !numbered.values().any(|known| known == of) {
+            let free = (0..).map(|index: usize| index.to_string());
+            let index = free.into_iter().find(|index| !numbered.contains_key(index));
+            numbered.extend(index.map(|index| (index, of.clone())));
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::draft::Draft;
+use super::draft::{Draft, GroupType};
 use super::posthog::{COHORT_UNREADABLE, NOT_SUPPORTED};
 use super::posthog_behaviour;
-use super::posthog_leaf::{as_cohort_fault, cohort_reference, kind_of, property_filter};
+use super::posthog_leaf::{as_cohort_fault, cohort_reference, json_of, kind_of, property_filter};
 use super::problem::{Place, Problems};
 use crate::fault::Fault;
 use crate::filter::PropertyMatching;
@@ -84,6 +84,17 @@ fn leaf(leaf: &Value, is_in_any: bool, matching: PropertyMatching) -> Result<Dra
         "person" => {
             let filter = property_filter(leaf, matching).map_err(as_cohort_fault)?;
             Ok(Draft::Person(filter).negated_if(negation))
+        }
+        "group" => {
+            let of = match leaf.get("group_type_index") {
+                Some(Value::Number(index)) => GroupType::Index(index.to_string()),
+                other => {
+                    let message = format!("`{}` isn't the index of a group type", json_of(other));
+                    return Err(unreadable(message));
+                }
+            };
+            let filter = property_filter(leaf, matching).map_err(as_cohort_fault)?;
+            Ok(Draft::Group(of, filter).negated_if(negation))
         }
         // PostHog's OR ignores the negation of a cohort, and so do we.
         "cohort" => Ok(cohort_reference(leaf).negated_if(negation && !is_in_any)),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::draft::{Draft, FlagDraft, RuleDraft, RulesDraft};
+use super::draft::{Draft, FlagDraft, GroupType, RuleDraft, RulesDraft};
 use super::posthog::{FLAG_UNREADABLE, NOT_SUPPORTED};
 use super::posthog_leaf::{cohort_reference, json_of, kind_of, property_filter, text_of};
 use super::problem::{Place, Problems};
@@ -168,7 +168,8 @@ fn condition(
         // A condition has one source of properties, whatever its filters call themselves.
         ("person" | "group", None) => Draft::Person(property_filter(leaf, matching)?),
         ("person" | "group", Some(group_type)) => {
-            Draft::Group(group_type.to_owned(), property_filter(leaf, matching)?)
+            let of = GroupType::Index(group_type.to_owned());
+            Draft::Group(of, property_filter(leaf, matching)?)
         }
         ("cohort", _) => cohort_reference(leaf),
         ("flag", _) => dependency(leaf),

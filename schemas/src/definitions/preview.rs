@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::compile::{Resolver, Sharing};
 use super::draft::{Draft, MatcherDraft};
 use super::problem::{Place, Problem, Problems, suggestion};
+use super::references::missing_group_type;
 use super::yaml;
 use crate::behaviour::Watched;
 use crate::catalog::Project;
@@ -43,6 +44,7 @@ pub fn preview(project: &Project, text: &str) -> Result<Preview, Vec<Problem>> {
                 let message = format!("there is no cohort `{key}`");
                 problems.add(at.unwrap_or_default(), message, fix);
             }
+            missing_group_type(inner, &project.group_types, &mut problems);
         });
     }
     let found = problems.into_found();

@@ -2,32 +2,53 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::{Draft, FlagDraft, ProjectDraft, RuleDraft};
+use super::draft::{Draft, FlagDraft, GroupType, ProjectDraft, RuleDraft};
 use super::problem::{Problem, Problems, suggestion};
 
 /// YAML conditions that name a cohort the project doesn't have.
 pub(super) fn missing_cohorts(draft: &ProjectDraft) -> Vec<Problem> {
-    let mut found = Vec::new();
-    let mut look = |file: &str, condition: &Draft| {
-        let mut problems = Problems::of(file);
-        condition.walk(&mut |inner| {
-            if let Draft::Cohort { key, at: Some(place) } = inner
-                && !draft.cohorts.contains_key(key)
-            {
-                let message = format!("there is no cohort `{key}`");
-                let fix = suggestion(key, draft.cohorts.keys().map(String::as_str));
-                problems.add(*place, message, fix);
-            }
-        });
-        found.extend(problems.into_found());
-    };
-    for cohort in draft.cohorts.values() {
-        look(&cohort.file, &cohort.members);
-    }
-    for flag in draft.flags.values() {
-        for rule in rules_of(flag) {
-            look(&flag.file, &rule.when);
+    look(draft, |inner, problems| {
+        if let Draft::Cohort { key, at: Some(place) } = inner
+            && !draft.cohorts.contains_key(key)
+        {
+            let message = format!("there is no cohort `{key}`");
+            let fix = suggestion(key, draft.cohorts.keys().map(String::as_str));
+            problems.add(*place, message, fix);
         }
+    })
+}
+
+/// YAML conditions that name a group type the project doesn't have, where it says which it has.
+pub(super) fn missing_group_types(draft: &ProjectDraft) -> Vec<Problem> {
+    look(draft, |inner, problems| missing_group_type(inner, &draft.group_types, problems))
+}
+
+/// The problem with a condition on a group, if its type isn't one of those that are known.
+pub(super) fn missing_group_type(
+    condition: &Draft,
+    known: &BTreeMap<String, String>,
+    problems: &mut Problems<'_>,
+) {
+    if let Draft::Group(GroupType::Named(of, place), _) = condition
+        && !known.is_empty()
+        && !known.values().any(|name| name == of)
+    {
+        let message = format!("the project has no groups of type `{of}`");
+        let fix = suggestion(of, known.values().map(String::as_str));
+        problems.add(*place, message, fix);
+    }
+}
+
+/// What `check` finds wrong in each condition of each file.
+fn look(draft: &ProjectDraft, check: impl Fn(&Draft, &mut Problems<'_>)) -> Vec<Problem> {
+    let cohorts = draft.cohorts.values().map(|cohort| (&cohort.file, &cohort.members));
+    let flags = draft.flags.values();
+    let rules = flags.flat_map(|flag| rules_of(flag).iter().map(|rule| (&flag.file, &rule.when)));
+    let mut found = Vec::new();
+    for (file, condition) in cohorts.chain(rules) {
+        let mut problems = Problems::of(file);
+        condition.walk(&mut |inner| check(inner, &mut problems));
+        found.extend(problems.into_found());
     }
     found
 }

@@ -39,6 +39,12 @@ fn shop(files: &[(&str, &str)]) -> Result<Compiled, Vec<Problem>> {
     compile_all(&sources, &mut Registry::default())
 }
 
+/// The project that these files describe, `project.yaml` among them.
+fn all_of(files: &[(&str, &str)]) -> Result<Compiled, Vec<Problem>> {
+    let sources = files.iter().map(|(path, text)| source(&format!("shop/{path}"), text));
+    compile_all(&sources.collect::<Vec<_>>(), &mut Registry::default())
+}
+
 fn the_project(compiled: &Compiled) -> &Project {
     compiled.catalog.only_project().expect("one project")
 }

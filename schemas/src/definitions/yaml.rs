@@ -19,6 +19,7 @@ pub(super) struct ProjectFile {
     pub team_id: Option<(i64, Place)>,
     pub secrets: Vec<String>,
     pub time_zone: jiff::tz::TimeZone,
+    pub group_types: Vec<String>,
 }
 
 /// Reads `project.yaml`.
@@ -28,16 +29,33 @@ pub(super) fn project(
     problems: &mut Problems<'_>,
 ) -> Option<ProjectFile> {
     let node = node::parse(text, problems)?;
-    let known = ["token", "team_id", "secrets", "time_zone"];
+    let known = ["token", "team_id", "secrets", "time_zone", "group_types"];
     let fields = node.fields("a project", &known, problems)?;
     let token = fields.need("token", "a project", "token: phc_...", problems);
     let token = token.and_then(|node| Some((node.text("`token`", problems)?, node.place)));
     let team_id = team_id(&fields, problems);
     let secrets = secrets(&fields, environment, problems);
     let time_zone = time_zone(&fields, problems);
+    let group_types = group_types(&fields, problems);
     let (token, token_place) = token?;
-    let (team_id, secrets, time_zone) = (team_id?, secrets?, time_zone?);
-    Some(ProjectFile { token: token.to_owned(), token_place, team_id, secrets, time_zone })
+    Some(ProjectFile {
+        token: token.to_owned(),
+        token_place,
+        team_id: team_id?,
+        secrets: secrets?,
+        time_zone: time_zone?,
+        group_types: group_types?,
+    })
+}
+
+fn group_types(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Vec<String>> {
+    let Some(node) = fields.get("group_types") else {
+        return Some(Vec::new());
+    };
+    let members = node.list("`group_types`", problems)?;
+    let types = members.iter().map(|member| member.text("a group type", problems));
+    let types: Vec<_> = types.map(|of| of.map(str::to_owned)).collect();
+    types.into_iter().collect()
 }
 
 /// The number and its place, if there is one; none and a problem if it isn't a number.

@@ -11,7 +11,7 @@ mod sequence;
 
 pub(super) use comparison::split_comparison;
 
-use super::draft::Draft;
+use super::draft::{Draft, GroupType};
 use super::node::{Node, Yaml};
 use super::problem::Problems;
 use super::property;
@@ -20,7 +20,7 @@ use super::property;
 pub const COUNT_MAX: u16 = 1_024;
 
 /// The keys that say which kind of condition a map is.
-const KINDS: [&str; 20] = [
+const KINDS: [&str; 21] = [
     "did",
     "first",
     "last",
@@ -36,6 +36,7 @@ const KINDS: [&str; 20] = [
     "largest",
     "latest",
     "person",
+    "group",
     "people",
     "cohort",
     "all",
@@ -62,6 +63,7 @@ pub(super) fn read(node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
             let filters = property::read(asked, "`person`", problems)?;
             Some(Draft::All(filters.into_iter().map(Draft::Person).collect()))
         }
+        "group" => group(node, problems),
         "people" => people(node, problems),
         "cohort" => {
             let asked =
@@ -83,6 +85,27 @@ pub(super) fn read(node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
             Some(if list == "all" { Draft::All(inner) } else { Draft::Any(inner) })
         }
     }
+}
+
+/// What is asked of groups: filters by the type of the group.
+fn group(node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
+    let asked = node.fields("a `group` condition", &["group"], problems)?.get("group")?;
+    let types = asked.map("`group`", problems)?;
+    if types.is_empty() {
+        let fix = "name one, such as `group: { company: { plan: pro } }`";
+        problems.add(asked.place, "`group` names no type of group", fix);
+        return None;
+    }
+    let filters: Vec<Option<Vec<Draft>>> = types
+        .iter()
+        .map(|(of, asked)| {
+            let filters = property::read(asked, &format!("`{}`", of.text), problems)?;
+            let of = GroupType::Named(of.text.clone(), of.place);
+            Some(filters.into_iter().map(|filter| Draft::Group(of.clone(), filter)).collect())
+        })
+        .collect();
+    let filters: Vec<Vec<Draft>> = filters.into_iter().collect::<Option<_>>()?;
+    Some(Draft::All(filters.into_iter().flatten().collect()))
 }
 
 /// A list of distinct ids.

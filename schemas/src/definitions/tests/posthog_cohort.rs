@@ -171,6 +171,30 @@ fn a_negated_filter_that_cannot_be_evaluated_matches_nobody() {
 }
 
 #[test]
+fn a_filter_on_a_group_asks_of_the_group_of_its_type() {
+    let cohort_of = |leaf: &Value| {
+        let cohorts = json!({"1": {"type": "AND", "values": [leaf]}});
+        let types = json!({"0": "company"});
+        let compiled = body(json!({"flags": [], "cohorts": cohorts, "group_type_mapping": types}));
+        let Condition::All(mut inner) = the_project(&compiled).cohorts[0].members.clone() else {
+            panic!()
+        };
+        inner.remove(0)
+    };
+    let mut leaf = json!({"key": "plan", "type": "group", "group_type_index": 0, "value": "pro"});
+    for (negation, passes_pro) in [(false, true), (true, false)] {
+        leaf["negation"] = negation.into();
+        let Condition::Group(of, filter) = cohort_of(&leaf) else { panic!("{leaf}") };
+        assert_eq!(
+            (of.as_str(), filter.matches(Some(&json!("pro")), NOW)),
+            ("company", passes_pro)
+        );
+    }
+    leaf["group_type_index"] = 4.into();
+    assert_eq!(read_aloud(&cohort_of(&leaf)), "nobody", "a type that isn't there");
+}
+
+#[test]
 fn what_cannot_be_done_is_a_fault_in_its_place() {
     let unreadable = "cohort_filters_parsing_error";
     let rows = [
@@ -192,6 +216,7 @@ fn what_cannot_be_done_is_a_fault_in_its_place() {
         (behavioural(json!({"key": null})), unreadable),
         (json!({"key": "x", "type": "person", "operator": "resembles", "value": 1}), unreadable),
         (json!({"key": "id", "type": "cohort", "value": "vip"}), unreadable),
+        (json!({"key": "plan", "type": "group", "value": "pro"}), unreadable),
         (json!({"key": "f", "type": "flag", "value": true}), "not_supported"),
         (json!({"key": "id", "type": "cohort", "value": 404}), "dependency_not_found_cohort"),
         (json!({"key": "id", "type": "cohort", "value": 1}), "dependency_cycle_cohort"),

@@ -1,6 +1,8 @@
 //! Conditions that are refused, kind by kind: the whole message, with its place and its fix.
 
-use super::shop;
+use serde_json::json;
+
+use super::{all_of, shop};
 use crate::definitions::Problem;
 
 /// Checks every problem of a cohort whose condition stands on line 1 from column 12 on.
@@ -30,6 +32,40 @@ fn all_mistakes_of_a_condition_are_told_together() {
             &format!("63: `within: soon` isn't a window (fix: {LENGTH})"),
         ],
     )]);
+}
+
+#[test]
+fn a_group_is_asked_by_its_type() {
+    check(&[
+        (
+            "group: {}",
+            &["19: `group` names no type of group \
+               (fix: name one, such as `group: { company: { plan: pro } }`)"],
+        ),
+        (
+            "group: { company: {} }",
+            &["30: `company` names no property (fix: name one, or leave it out)"],
+        ),
+        ("group: acme", &["19: `group` should be a map and is a text (fix: write a map)"]),
+    ]);
+    // Where the types are known, one that isn't among them is a mistake, in PostHog's too.
+    let project = ("project.yaml", "token: phc_shop\ngroup_types: [team]\n");
+    let posthog = json!({ "flags": [], "group_type_mapping": { "0": "company" } }).to_string();
+    let cohort = |of: &str| format!("members: {{ not: {{ group: {{ {of}: {{ plan: pro }} }} }} }}");
+    for (of, fix) in
+        [("company", None), ("team", None), ("compny", Some("did you mean `company`?"))]
+    {
+        let cohort = cohort(of);
+        let files = [project, ("posthog.json", posthog.as_str()), ("cohorts/x.yaml", &cohort)];
+        let said = all_of(&files).map(|_| ());
+        let said = said.map_err(|problems| problems[0].to_string());
+        let expected = fix.map(|fix| {
+            format!(
+                "shop/cohorts/x.yaml:1:28: the project has no groups of type `{of}` (fix: {fix})"
+            )
+        });
+        assert_eq!(said.err(), expected, "{of}");
+    }
 }
 
 #[test]
