@@ -3,10 +3,10 @@
 //! - [`harness`] runs the real binary, [`broker`] a real Kafka; [`oracle`] knows the right answer.
 //! - [`windows`], [`registers`], [`links`] and [`people`] are laws; [`tidy`], [`conformance`] and
 //!   [`definitions`] check what is written.
-//! - [`scenarios`], [`faults`], [`kinds`], [`identity`], [`groups`], [`forget`], [`edits`],
-//!   [`explain`], [`hostile`], [`limits`], [`kafka`], [`clickhouse`], [`losses`], [`members`],
-//!   [`outages`], [`disk`], [`positions`] and [`sdk`] are stories; [`replay`] kills the binary,
-//!   again and again.
+//! - [`scenarios`], [`faults`], [`kinds`], [`identity`], [`groups`], [`keeping`], [`forget`],
+//!   [`edits`], [`explain`], [`hostile`], [`limits`], [`kafka`], [`clickhouse`], [`losses`],
+//!   [`members`], [`outages`], [`disk`], [`positions`] and [`sdk`] are stories; [`replay`] kills
+//!   the binary, again and again.
 //! - [`agreement`] compares with what SDKs decide for themselves.
 #![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
 
@@ -28,6 +28,7 @@ mod harness;
 mod hostile;
 mod identity;
 mod kafka;
+mod keeping;
 mod kinds;
 mod limits;
 mod links;

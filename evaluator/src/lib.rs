@@ -24,3 +24,4 @@ mod protocols;
 pub mod rollout;
 pub mod server;
 pub mod truth;
+mod unkept;

@@ -37,6 +37,7 @@ pub struct Metrics {
     checks: Family<Outcome, Counter>,
     failures: Family<Reason, Counter>,
     captured: Family<Outcome, Counter>,
+    kept: Family<Outcome, Counter>,
 }
 
 impl Metrics {
@@ -50,6 +51,7 @@ impl Metrics {
             checks: Family::default(),
             failures: Family::default(),
             captured: Family::default(),
+            kept: Family::default(),
         };
         let sluice = registry.sub_registry_with_prefix("sluice");
         sluice.register("http_answers", "Requests answered", metrics.answers.clone());
@@ -73,7 +75,17 @@ impl Metrics {
             "Events captured over HTTP, by outcome: accepted, or why not",
             metrics.captured.clone(),
         );
+        sluice.register(
+            "kept_identifiers",
+            "Log-ins by which a visitor keeps what flags gave them, by outcome: kept or failed",
+            metrics.kept.clone(),
+        );
         metrics
+    }
+
+    /// Counts a log-in by which a visitor keeps what flags gave them.
+    pub fn kept(&self, outcome: &'static str) {
+        self.kept.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// Counts an answered request.

@@ -5,8 +5,9 @@ use std::cell::OnceCell;
 
 use rustc_hash::FxHashSet;
 use schemas::filter::{Filter, Moment};
-use schemas::flag::kept_identifier_key;
+use schemas::keeping;
 use schemas::lookup::Facts;
+use schemas::own::is_own;
 use schemas::properties::resolve;
 use schemas::unknown::Unknown;
 use serde_json::Value;
@@ -88,7 +89,7 @@ impl<'a> Person<'a> {
         if let Some(unknown) = self.unknown() {
             return Err(unknown);
         }
-        if let Some(stored) = self.stored(key) {
+        if let Some(stored) = self.stored(key).filter(|_| !is_own(key)) {
             return Ok(Some(Cow::Owned(stored)));
         }
         // What a person began with is what they have, where nothing else is known of it.
@@ -104,7 +105,7 @@ impl<'a> Person<'a> {
         if let Some(unknown) = self.unknown() {
             return Err(unknown);
         }
-        if let Some(Value::String(kept)) = self.stored(&kept_identifier_key(flag_key)) {
+        if let Some(Value::String(kept)) = self.stored(&keeping::key(flag_key)) {
             return Ok(Cow::Owned(kept));
         }
         let anonymous = self.context.anon_distinct_id.as_deref();

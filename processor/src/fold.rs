@@ -2,6 +2,8 @@
 //!
 //! Nothing here reads a clock: the same log gives the same state.
 
+mod own;
+
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
@@ -9,6 +11,7 @@ use schemas::catalog::{Catalog, Project};
 use schemas::event::{Event, Format, Skip};
 use schemas::forgetting;
 use schemas::ids::{MatcherId, ProjectId};
+use schemas::keeping;
 use schemas::links::{Carrying, Link, Role, carries};
 use schemas::properties::{Kind, Register};
 use schemas::record::Record;
@@ -142,7 +145,16 @@ impl Fold {
             Ok(project) => project,
             Err(skip) => return Effect::skipped(skip, None),
         };
-        let folded = self.fold_event(partition, project, event, record);
+        // Whoever writes to PostHog's topic isn't asked for a secret, and nobody else's events are
+        // Sluice's own.
+        let is_ours = self.reading.format == Format::Sluice;
+        let folded = match event.name.as_ref() {
+            forgetting::EVENT if is_ours => {
+                self.forget(partition, project.id, &event, record.timestamp_ms)
+            }
+            keeping::EVENT if is_ours => self.keep_given(partition, project.id, &event, record),
+            _ => self.fold_event(partition, project, event, record),
+        };
         folded.unwrap_or_else(|skip| Effect::skipped(skip, Some(project.id)))
     }
 
@@ -153,10 +165,6 @@ impl Fold {
         event: Event<'_>,
         record: LogRecord<'_>,
     ) -> Result<Effect, Skip> {
-        // Whoever writes to PostHog's topic isn't asked for a secret.
-        if event.name == forgetting::EVENT && self.reading.format == Format::Sluice {
-            return self.forget(partition, project.id, &event, record.timestamp_ms);
-        }
         let is_live = self.only.is_none();
         let may_write = is_live && may_write(&event);
         // What nobody asks for isn't opened.
@@ -214,21 +222,6 @@ impl Fold {
             (true, false) => Outcome::Known,
         };
         Ok(Effect { outcome, project: Some(project.id), clamped: time.clamped })
-    }
-
-    /// Forgets whose event it is, until its own time, which is bounded as that of any event.
-    fn forget(
-        &mut self,
-        partition: &Partition,
-        project: ProjectId,
-        event: &Event<'_>,
-        record_ms: i64,
-    ) -> Result<Effect, Skip> {
-        let time = event.time_ms(record_ms, self.reading.bounds.skew_ms)?;
-        self.key.set(project, &event.distinct_id);
-        let is_new = partition.hot.forget(&self.key, time.time_ms);
-        let outcome = if is_new { Outcome::Folded } else { Outcome::Known };
-        Ok(Effect { outcome, project: Some(project), clamped: time.clamped })
     }
 
     /// Keeps an event's hits, writes and links. Returns whether that changed anything besides

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 use rustc_hash::FxHashSet;
 use schemas::event::Event;
+use schemas::own::is_own;
 use schemas::properties::{Kind, Register};
 use schemas::window::Entry;
 use serde::Deserialize;
@@ -37,7 +38,8 @@ pub fn may_write(event: &Event<'_>) -> bool {
 }
 
 /// Calls `write` with every property that an event with these properties, a JSON object,
-/// writes. What isn't an object of properties, or a list of names for `$unset`, writes nothing.
+/// writes. What isn't an object of properties, or a list of names for `$unset`, writes nothing;
+/// nor does anybody write what only Sluice does.
 pub fn writes(properties: &str, stamp: Entry, mut write: impl FnMut(Register<'_>)) {
     let Ok(writes) = serde_json::from_str::<Writes<'_>>(properties) else {
         return;
@@ -47,15 +49,16 @@ pub fn writes(properties: &str, stamp: Entry, mut write: impl FnMut(Register<'_>
         writes_of(object, kind, stamp, &mut write);
     }
     let names = writes.unset.map(RawValue::get).unwrap_or_default();
-    for key in serde_json::from_str::<Vec<String>>(names).unwrap_or_default() {
+    let names = serde_json::from_str::<Vec<String>>(names).unwrap_or_default();
+    for key in names.into_iter().filter(|key| !is_own(key)) {
         write(Register { key: key.into(), kind: Kind::Unset, stamp, value: "".into() });
     }
 }
 
 /// Calls `write` with every property of `object`; what isn't a JSON object writes nothing.
 pub fn writes_of(object: &str, kind: Kind, stamp: Entry, mut write: impl FnMut(Register<'_>)) {
-    let values = serde_json::from_str::<BTreeMap<String, &RawValue>>(object);
-    for (key, value) in values.unwrap_or_default() {
+    let values = serde_json::from_str::<BTreeMap<String, &RawValue>>(object).unwrap_or_default();
+    for (key, value) in values.into_iter().filter(|(key, _)| !is_own(key)) {
         write(Register { key: key.into(), kind, stamp, value: value.get().into() });
     }
 }
@@ -91,7 +94,7 @@ impl<'de> Visitor<'de> for Snapshot<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<Told<'de>>, A::Error> {
         let mut told = Vec::new();
         while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
-            if self.asked.contains(key.as_ref()) {
+            if self.asked.contains(key.as_ref()) && !is_own(&key) {
                 told.push((key, map.next_value::<&RawValue>()?.get()));
             } else {
                 map.next_value::<IgnoredAny>()?;

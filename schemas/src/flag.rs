@@ -149,8 +149,3 @@ pub struct Variant {
 pub fn enrollment_key(flag_key: &str) -> String {
     format!("$feature_enrollment/{flag_key}")
 }
-
-/// The person property that holds whom a flag took the person for first. Only Sluice writes it.
-pub fn kept_identifier_key(flag_key: &str) -> String {
-    format!("$sluice_identifier/{flag_key}")
-}

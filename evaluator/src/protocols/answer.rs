@@ -58,6 +58,8 @@ pub fn has_config(endpoint: Endpoint, query: &Query) -> bool {
 pub struct Answer<'a> {
     /// What was decided.
     pub decisions: &'a [Decision<'a>],
+    /// Whether something that has to be remembered of the person couldn't be.
+    pub unkept: bool,
     /// Given by the request, or made up.
     pub request_id: uuid::Uuid,
     /// The `now` of every decision.
@@ -71,7 +73,7 @@ pub struct Answer<'a> {
 impl Serialize for Answer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        let failed = self.decisions.iter().any(Decision::failed);
+        let failed = self.unkept || self.decisions.iter().any(Decision::failed);
         if matches!(self.shape, Shape::Legacy | Shape::Two) {
             map.serialize_entry("errorsWhileComputingFlags", &failed)?;
         }

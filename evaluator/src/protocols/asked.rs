@@ -37,7 +37,10 @@ pub fn context(asked: &Map<String, Value>) -> Result<Context, Refusal> {
         group_properties,
         groups,
         device_id,
-        anon_distinct_id: anon_distinct_id.filter(|id| !id.is_empty()).map(Cow::into_owned),
+        // Cut as it was when the visitor was asked about.
+        anon_distinct_id: anon_distinct_id
+            .filter(|id| !id.is_empty())
+            .map(|id| cut_distinct_id(&id).to_owned()),
         person_properties,
         flag_keys: flag_keys.map(HashSet::from_iter),
         disable_flags,

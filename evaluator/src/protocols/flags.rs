@@ -5,13 +5,16 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use schemas::append::Append;
+use schemas::catalog::Project;
 use schemas::ids::ProjectId;
-use schemas::lookup::{Facts, Lookup, Sought};
+use schemas::keeping::Kept;
+use schemas::lookup::{Facts, Lookup, Position, Sought};
 use serde_json::{Map, Value};
 
 use super::answer::{Answer, Endpoint, Shape, config, has_config, minimal};
 use super::asked::{context, text_of};
 use super::body::{Query, decode, not_json};
+use super::keep::keep;
 use super::lenient::leniently;
 use super::often::warn;
 use super::position::{asked_position, asked_wait, tell_facts};
@@ -23,6 +26,7 @@ use crate::decision::Decision;
 use crate::evaluate::evaluate;
 use crate::limits::Admitted;
 use crate::needs::Needs;
+use crate::unkept::{before_login, unkept};
 
 /// The largest body that is read, compressed or not; PostHog has the same bound.
 pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -77,24 +81,12 @@ async fn check<L: Lookup, A: Append>(
     let catalog = app.catalog.load_full();
     let project = catalog.project(&token).ok_or(Refusal::UnknownToken)?;
     let now_ms = (app.clock)();
-    let needs = Needs::of(project, &context);
-    let facts = if needs.any() {
-        let sought = Sought {
-            project: project.id,
-            distinct_ids: &[context.distinct_id.as_str()],
-            groups: &needs.groups(&context),
-            at_least: &at_least,
-            now_ms,
-        };
-        app.lookup.lookup(sought).await
-    } else {
-        // Nothing that is kept is asked for.
-        Facts::default()
-    };
+    let (facts, is_kept) = gather(app, project, &context, &at_least, now_ms).await;
     let decisions = evaluate(project, &context, &facts, now_ms);
     count(app, &decisions);
     let answer = Answer {
         decisions: &decisions,
+        unkept: !is_kept,
         request_id: request_id(headers),
         evaluated_at_ms: now_ms,
         shape: Shape::of(endpoint, &query),
@@ -105,6 +97,53 @@ async fn check<L: Lookup, A: Append>(
     warn(&mut response, admitted);
     tell_facts(response.headers_mut(), &facts);
     Ok(response)
+}
+
+/// What is known of whoever is asked about, and whether what has to be remembered of them is.
+async fn gather<L: Lookup, A: Append>(
+    app: &App<L, A>,
+    project: &Project,
+    context: &Context,
+    at_least: &Position,
+    now_ms: i64,
+) -> (Facts, bool) {
+    let needs = Needs::of(project, context);
+    let before = before_login(project, context);
+    if !needs.any() && before.is_none() {
+        // Nothing that is kept is asked for.
+        return (Facts::default(), true);
+    }
+    let sought = Sought {
+        project: project.id,
+        distinct_ids: &[context.distinct_id.as_str()],
+        groups: &needs.groups(context),
+        at_least,
+        now_ms,
+    };
+    let facts = app.lookup.lookup(sought).await;
+    let Some(before) = before else { return (facts, true) };
+    let flags = unkept(project, &facts);
+    if flags.is_empty() {
+        return (facts, true);
+    }
+    let kept = Kept { identifier: before.to_owned(), flags };
+    match keep(app, project, context, &kept).await {
+        Ok(position) => {
+            app.metrics.kept("kept");
+            let mut facts = app.lookup.lookup(sought).await;
+            // Told, so that whoever sends it back is answered by state that has it.
+            for (partition, next) in position {
+                let told = facts.position.entry(partition).or_insert(next);
+                *told = next.max(*told);
+            }
+            (facts, true)
+        }
+        Err(error) => {
+            app.metrics.kept("failed");
+            tracing::debug!(%error, "what a visitor was given isn't remembered");
+            (facts, false)
+        }
+    }
 }
 
 /// Whose flags are asked for, and by whom.

@@ -17,6 +17,7 @@ pub mod fields;
 pub mod flags;
 pub mod forget;
 pub mod health;
+mod keep;
 mod lenient;
 pub mod often;
 pub mod position;

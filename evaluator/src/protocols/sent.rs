@@ -9,6 +9,7 @@ use std::fmt;
 use schemas::append::Outgoing;
 use schemas::forgetting;
 use schemas::ids::cut_distinct_id;
+use schemas::own::{PREFIX, is_own};
 use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::{RawValue, to_raw_value};
@@ -145,9 +146,14 @@ pub fn record(
     let fields = Fields::parse(event.get()).map_err(|error| not_json(&error))?;
     let name = fields.text("event").filter(|name| !name.is_empty());
     let name = name.or(unnamed.map(Cow::Borrowed)).ok_or_else(|| missing("event"))?;
-    if name == forgetting::EVENT {
-        let what = "Only POST /api/forget, with the project's secret, deletes a person.";
-        return Err(Refusal::Invalid(what.to_owned()));
+    if is_own(&name) {
+        let what = match name.as_ref() {
+            forgetting::EVENT => {
+                "Only POST /api/forget, with the project's secret, deletes a person.".to_owned()
+            }
+            _ => format!("Only Sluice itself sends events whose names begin with {PREFIX:?}."),
+        };
+        return Err(Refusal::Invalid(what));
     }
     let id = fields.scalar("distinct_id").or_else(|| fields.scalar("$distinct_id"));
     let id = id.or_else(|| fields.property("distinct_id"));

@@ -9,6 +9,7 @@ mod definitions;
 mod everybody;
 mod explained;
 mod forget;
+mod kept;
 mod members;
 mod operators;
 mod positions;

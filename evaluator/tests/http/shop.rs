@@ -20,6 +20,7 @@ use schemas::append::{Append, AppendError, Outgoing};
 use schemas::catalog::{Catalog, Project};
 use schemas::definitions::{Source, compile};
 use schemas::event::Format;
+use schemas::keeping;
 use schemas::lookup::{Coverage, Coverages, Facts, Lookup, Position, Sought, has_reached};
 use schemas::properties::{Kind, Register};
 use schemas::record::Record;
@@ -337,6 +338,10 @@ impl Kept {
             record.fold(matcher.id, matcher.kept, stamp.into());
         }
         let properties = event.properties.map_or("{}", |object| object.written());
+        if event.name == keeping::EVENT {
+            let kept = keeping::Kept::read(properties).expect("what it has to be");
+            kept.registers(stamp).for_each(|register| _ = record.write(&register));
+        }
         let properties: Value = serde_json::from_str(properties).expect("an object");
         for (key, value) in properties["$set"].as_object().into_iter().flatten() {
             record.write(&Register {
