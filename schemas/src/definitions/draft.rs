@@ -46,6 +46,8 @@ pub(super) struct CohortDraft {
     pub file: String,
     /// Whether a mistake in it is a problem of the file, rather than a fault of a flag.
     pub strict: bool,
+    /// Whether PostHog knows who is in and doesn't tell: a file of YAML may.
+    pub is_static: bool,
 }
 
 /// A flag whose conditions aren't resolved.
@@ -134,6 +136,7 @@ impl CohortDraft {
             examples: Vec::new(),
             file: file.to_owned(),
             strict: true,
+            is_static: false,
         }
     }
 }

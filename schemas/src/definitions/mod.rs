@@ -222,7 +222,13 @@ impl<'a> Folder<'a> {
         more: impl Iterator<Item = (String, CohortDraft)>,
     ) {
         for (key, cohort) in more {
-            if let Some(other) = cohorts.get(&key) {
+            if let Some(other) = cohorts.get_mut(&key) {
+                if cohort.is_static && other.strict {
+                    // YAML says who is in it.
+                    other.id = cohort.id;
+                    continue;
+                }
+                let other = &*other;
                 self.twice("cohort", &key, &cohort.file, &other.file);
             } else {
                 cohorts.insert(key, cohort);

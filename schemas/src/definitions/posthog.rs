@@ -77,6 +77,7 @@ pub(super) fn body(
             examples: Vec::new(),
             file,
             strict: false,
+            is_static: posthog_cohort::is_static(value),
         };
         (id.clone(), draft)
     });

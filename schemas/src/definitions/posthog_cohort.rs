@@ -10,6 +10,11 @@ use super::problem::{Place, Problems};
 use crate::fault::Fault;
 use crate::filter::PropertyMatching;
 
+/// Whether PostHog keeps a list of who is in the cohort.
+pub(super) fn is_static(cohort: &Value) -> bool {
+    cohort.get("is_static").and_then(Value::as_bool) == Some(true)
+}
+
 /// Who is in the cohort: `{type, values}` as the definitions have it, or a whole cohort with
 /// `filters`. Without filters nobody is.
 pub(super) fn members(
@@ -18,8 +23,11 @@ pub(super) fn members(
     matching: PropertyMatching,
     warnings: &mut Problems<'_>,
 ) -> Draft {
-    if cohort.get("is_static").and_then(Value::as_bool) == Some(true) {
-        let message = "static cohorts aren't supported: PostHog's definitions don't say who is in";
+    if is_static(cohort) {
+        let message = format!(
+            "PostHog's definitions don't say who is in a static cohort: write it as \
+             `cohorts/{id}.yaml`, with `members: {{ people: [...] }}`"
+        );
         return Draft::fault(NOT_SUPPORTED, message);
     }
     let properties = match cohort.get("filters") {

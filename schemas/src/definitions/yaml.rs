@@ -141,6 +141,7 @@ pub(super) fn cohort(text: &str, problems: &mut Problems<'_>) -> Option<CohortDr
         examples: examples?,
         file,
         strict: true,
+        is_static: false,
     })
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::posthog::body;
-use super::{Counted, NOW, counted, the_project};
+use super::{Counted, NOW, counted, shop, the_project};
 use crate::cohort::Condition;
 use crate::comparison::Comparison;
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
@@ -158,6 +158,22 @@ fn read_aloud(condition: &Condition) -> &'static str {
         Condition::Any(inner) if inner.is_empty() => "nobody",
         _ => "?",
     }
+}
+
+/// Who is in one PostHog doesn't say, and a file may.
+#[test]
+fn a_static_cohort_is_who_a_file_lists() {
+    let posthog = json!({"flags": [], "cohorts": {"42": {"is_static": true, "name": "vip"}}});
+    let posthog = posthog.to_string();
+    let compiled = shop(&[("posthog.json", &posthog)]).expect("it loads");
+    let Condition::Fault(fault) = &the_project(&compiled).cohorts[0].members else { panic!() };
+    assert!(fault.message.contains("`cohorts/42.yaml`"), "{fault:?}");
+    let list = ("cohorts/42.yaml", "members: { people: [ann, ben] }\n");
+    let compiled = shop(&[("posthog.json", &posthog), list]).expect("they go together");
+    assert!(compiled.warnings.is_empty(), "{:?}", compiled.warnings);
+    let [cohort] = the_project(&compiled).cohorts.as_slice() else { panic!("one cohort") };
+    let Condition::Listed(ids) = &cohort.members else { panic!("{cohort:?}") };
+    assert!(ids.contains("ann") && ids.len() == 2 && cohort.id == Some(42));
 }
 
 #[test]
