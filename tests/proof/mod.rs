@@ -2,19 +2,22 @@
 //!
 //! Without gaps, and where as much is kept as the rules say, every answer has to be certain.
 //! Where events were pushed out, or the log lacks some, an answer that is certain has to be
-//! right for everything that ever happened; [`excuse`] says when it may be unknown.
+//! right for everything that ever happened; [`excuse`] says when it may be unknown, and [`known`]
+//! that it may only where something else could have happened.
 //!
 //! A limit that no state of a bounded size could lift: a copy of an event that bears another
 //! time is known for one only while the first copy is among the newest K. [`copies`] says where
 //! one came later than that; conditions that ask for those events aren't compared. Worlds with
 //! such copies lack nothing and expire nothing.
 
+mod asked;
 mod chance;
 mod compiled;
 mod copies;
 mod excuse;
 mod given;
 mod instants;
+mod known;
 mod laws;
 mod state;
 mod world;

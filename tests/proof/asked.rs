@@ -1,0 +1,111 @@
+//! Questions of one condition, over seconds, and where what is unknown of them has to be.
+
+use schemas::time::SECOND_MS;
+
+use super::chance::SIGNS;
+use crate::naive::history::{Wanted, Which};
+use crate::naive::question::{Against, Ago, Number, Period, Question, Sequence, Step, What};
+
+const ANY: Which = Which { name: None, filter: None };
+
+/// Where what is unknown has to be.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Exact {
+    Always,
+    /// But where events were pushed out, more is taken to be possible than is.
+    UntilPushedOut,
+    /// Of steps that may be missing, what may break them is left aside.
+    Never,
+}
+
+/// Questions of one condition.
+pub fn questions() -> Vec<(Question, Exact)> {
+    let mut questions = Vec::new();
+    for ago in [seconds(3, 0), seconds(5, 0), seconds(5, 2), seconds(4, 1)] {
+        let ends_now = ago.until_ms == 0;
+        let distinct = if ends_now { Exact::Always } else { Exact::UntilPushedOut };
+        for (what, cents, exact) in [
+            (What::Count, 200, Exact::Always),
+            (What::Count, 0, Exact::Always),
+            // Of an earlier range it isn't told which values were seen since, too.
+            (What::Distinct("price"), 200, distinct),
+            (What::Distinct("price"), 100, distinct),
+            // Any sum is taken to be possible, and any mean between the extremes.
+            (What::Sum("price"), 100, Exact::UntilPushedOut),
+            (What::Sum("price"), 0, Exact::UntilPushedOut),
+            (What::Average("price"), 50, Exact::UntilPushedOut),
+            // Where a number that is known is the extreme, it may be it: of those that were
+            // pushed out, none of its size was as new.
+            (What::Smallest("price"), -75, Exact::Always),
+            (What::Smallest("price"), 75, Exact::Always),
+            (What::Smallest("price"), -100, Exact::UntilPushedOut),
+            (What::Largest("price"), -75, Exact::Always),
+            (What::Largest("price"), 75, Exact::Always),
+            (What::Largest("price"), 100, Exact::UntilPushedOut),
+        ] {
+            let number = Number { which: ANY, what, ago };
+            // Which events would make a sum or a mean just so isn't searched for.
+            let summed = matches!(what, What::Sum(_) | What::Average(_));
+            for sign in SIGNS.into_iter().filter(|sign| !summed || !sign.starts_with(['=', '!'])) {
+                let compared = Question::Number(number.clone(), sign, Against::Cents(cents));
+                questions.push((compared, exact));
+            }
+        }
+    }
+    let ever = Ago { from_ms: None, until_ms: 3 * SECOND_MS };
+    for ago in [seconds(3, 0), seconds(5, 0), seconds(4, 2), ever] {
+        questions.push((Question::First(ANY, ago), Exact::Always));
+        questions.push((Question::Last(ANY, ago), Exact::Always));
+    }
+    for nth in [1, 2] {
+        let wanted = Wanted::Is("shoes");
+        let (key, within_ms) = ("category", 3 * SECOND_MS);
+        questions
+            .push((Question::Latest { which: ANY, key, wanted, nth, within_ms }, Exact::Always));
+    }
+    for (at_least, of_last) in [(1, 1), (1, 3), (2, 2), (2, 3)] {
+        for period in [1, 2].map(|length| Period::Back(length * SECOND_MS)) {
+            questions.push((
+                Question::Regularly { which: ANY, at_least, of_last, period },
+                Exact::Always,
+            ));
+        }
+    }
+    questions.extend(sequences());
+    questions
+}
+
+fn sequences() -> Vec<(Question, Exact)> {
+    let named = |name| Which { name: Some(name), filter: None };
+    let first =
+        |name| Step { which: named(name), after_ms_min: 0, after_ms_max: None, without: None };
+    let mut sequences = Vec::new();
+    for (min, max) in [(0, None), (2, None), (0, Some(1)), (1, Some(2))] {
+        let (after_ms_min, after_ms_max) = (min * SECOND_MS, max.map(|max| max * SECOND_MS));
+        for within_ms in [3, 5].map(|within| within * SECOND_MS) {
+            for (before, same, without) in [
+                ("viewed", None, None),
+                ("viewed", None, Some(named("bought"))),
+                ("added", None, None),
+                ("added", None, Some(named("bought"))),
+                ("viewed", Some("category"), None),
+                ("viewed", Some("category"), Some(named("bought"))),
+            ] {
+                let exact = match (&without, same) {
+                    (Some(_), _) => Exact::Never,
+                    (None, Some(_)) => Exact::UntilPushedOut,
+                    (None, None) => Exact::Always,
+                };
+                let next = Step { which: named("added"), after_ms_min, after_ms_max, without };
+                let steps = vec![first(before), next];
+                let sequence = Sequence { steps, within_ms, same };
+                sequences.push((Question::Sequence(sequence), exact));
+            }
+        }
+    }
+    sequences
+}
+
+fn seconds(from: i64, until: i64) -> Ago {
+    Ago { from_ms: Some(from * SECOND_MS), until_ms: until * SECOND_MS }
+}
