@@ -54,6 +54,19 @@ pub fn variant<'a>(flag_key: &str, identifier: &str, variants: &'a [Variant]) ->
 mod tests {
     use super::*;
 
+    /// Nobody's hash is zero, and a variant of no share has nobody.
+    #[test]
+    fn a_variant_begins_where_the_one_before_ends() {
+        let variant_of = |shares: [f64; 2]| {
+            let named = ["a", "b"].into_iter().zip(shares);
+            let variants: Vec<Variant> =
+                named.map(|(key, percent)| Variant { key: key.to_owned(), percent }).collect();
+            variant("flag", "", &variants).map(str::to_owned)
+        };
+        assert_eq!(variant_of([0.0, 100.0]).as_deref(), Some("b"));
+        assert_eq!(variant_of([1.0, 99.0]).as_deref(), Some("a"));
+    }
+
     #[test]
     fn the_published_vectors() {
         for (key, identifier, salt, expected) in [

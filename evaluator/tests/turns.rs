@@ -204,6 +204,9 @@ fn periods_of_the_calendar_change_when_they_begin() {
             let instants = (first..first + minutes).map(|minute| minute * 60_000);
             let who = format!("{period} in {zone}, round {round}");
             changes += usize::from(check(&project, &facts, now_ms, instants, &who));
+            let context = Context { distinct_id: "ann".to_owned(), ..Context::default() };
+            let next = explained(&project, &context, &facts, now_ms).next;
+            assert_eq!(next.searched_until_ms, None, "{who}: it knows until when to look");
         }
         assert!(changes >= 3, "{period}: only {changes} changes were seen");
     }

@@ -339,4 +339,6 @@ fn fold_hits(record: &mut Record, hits: &[(MatcherId, Kept, Value)], entry: Entr
 }
 
 #[cfg(test)]
+mod edges;
+#[cfg(test)]
 mod tests;

@@ -202,6 +202,25 @@ mod tests {
     }
 
     #[test]
+    fn a_record_may_be_as_large_as_the_bound() {
+        let bytes = vec![b' '; RECORD_BYTES_MAX + 1];
+        assert_eq!(Format::Sluice.parse(&bytes).err(), Some(Skip::TooLarge));
+        assert_eq!(Format::Sluice.parse(&bytes[1..]).err(), Some(Skip::NotJson));
+    }
+
+    #[test]
+    fn a_clock_may_be_as_fast_as_the_skew_and_an_event_as_old_as_the_year_2000() {
+        let time = |stated_ms, record_ms| {
+            let time = Event { timestamp_ms: Some(stated_ms), ..event() }.time_ms(record_ms, 5_000);
+            time.map(|time| (time.time_ms, time.clamped))
+        };
+        assert_eq!(time(1_700_000_005_000, 1_700_000_000_000), Ok((1_700_000_005_000, false)));
+        assert_eq!(time(1_700_000_005_001, 1_700_000_000_000), Ok((1_700_000_005_000, true)));
+        assert_eq!(time(YEAR_2000_MS, YEAR_2000_MS), Ok((YEAR_2000_MS, false)));
+        assert_eq!(time(YEAR_2000_MS - 1, YEAR_2000_MS), Err(Skip::Late));
+    }
+
+    #[test]
     fn a_fast_clock_is_bounded_by_the_log_and_the_year_1_is_late() {
         let at = |stated_ms| Event { timestamp_ms: Some(stated_ms), ..event() };
         let record_ms = 1_700_000_000_000;

@@ -206,8 +206,8 @@ fn number(digits: &[u8]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::{
-        DAY_MS, HOUR_MS, LengthError, MINUTE_MS, SECOND_MS, WINDOW_MS_MAX, parse_length_ms,
-        parse_relative_ms, parse_timestamp_ms,
+        DAY_MS, HOUR_MS, LengthError, MINUTE_MS, SECOND_MS, WINDOW_MS_MAX, length_ms,
+        parse_length_ms, parse_relative_ms, parse_timestamp_ms,
     };
 
     #[test]
@@ -235,6 +235,7 @@ mod tests {
         for (text, expected) in rows {
             assert_eq!(parse_length_ms(text), expected, "{text}");
         }
+        assert_eq!(length_ms("2w"), Some(14 * DAY_MS));
     }
 
     #[test]
@@ -269,6 +270,16 @@ mod tests {
             ("2016-12-31T23:59:60Z", Some(1_483_228_799_000)),
             ("0001-01-01T00:00:00Z", Some(-62_135_596_800_000)),
             ("9999-12-31T23:59:59.999-12:00", Some(253_402_343_999_999)),
+            ("2000-02-29", Some(951_782_400_000)),
+            ("2026-11-21T04:10:00+23:59", Some(1_795_234_200_000 - DAY_MS + MINUTE_MS)),
+            ("2026-11-21T04:10:00+24:00", None),
+            ("2026-11-21T04:10:00-00:60", None),
+            ("2026-11-21T04:60:00Z", None),
+            ("2026-11-21T04:10:61Z", None),
+            ("1900-02-29", None),
+            ("2026-04-31", None),
+            ("2026-01-32", None),
+            ("2026-01-00", None),
             ("0000-12-31", None),
             ("2023-02-29", None),
             ("2026-13-01", None),

@@ -257,8 +257,24 @@ mod tests {
         let more = Span { of: 255, ..Span::exactly(i128::MAX / 2 + 1) };
         assert_eq!(compare(most, Comparison::Less, more), Some(true));
         assert_eq!(compare(most.times(1_000), Comparison::Less, more), None, "it doesn't fit");
+        let (half, two_thirds) = (Span { of: 2, ..Span::exactly(ONE) }, Span::exactly(2 * ONE));
+        assert_eq!(compare(Span { of: 3, ..two_thirds }, Comparison::Greater, half), Some(true));
         let negative = Span { of: 3, ..Span::exactly(-ONE) };
         assert_eq!(compare(negative, Comparison::Greater, Span::exactly(-ONE)), Some(true));
+    }
+
+    #[test]
+    fn what_does_not_fit_has_no_bound() {
+        let times = |low, high| {
+            let span = Span { low, high, ..Span::anything(Unknown::Overflow) }.times(3_000);
+            (span.low, span.high)
+        };
+        assert_eq!(times(-i128::MAX / 2, ONE), (i128::MIN, 3_000 * ONE));
+        assert_eq!(times(-ONE, i128::MAX / 2), (-3_000 * ONE, i128::MAX));
+        let anything = Span::anything(Unknown::Overflow).times(1_000);
+        let most = Span::exactly(i128::MAX / 2);
+        assert_eq!(compare(anything, Comparison::AtMost, most), None);
+        assert_eq!(compare(most, Comparison::AtLeast, anything), None);
     }
 
     #[test]

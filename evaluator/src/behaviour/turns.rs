@@ -146,3 +146,30 @@ fn edges(ago: Ago) -> Vec<i64> {
         until_ms => vec![ago.from_ms, until_ms],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOST: i64 = TURNS_MAX as i64;
+
+    fn turns(times_ms: impl Iterator<Item = i64>) -> (Vec<i64>, bool) {
+        let mut turns = Turns::after(10);
+        times_ms.for_each(|time_ms| turns.add(time_ms, 5));
+        (turns.instants().collect(), turns.is_cut())
+    }
+
+    #[test]
+    fn what_has_passed_is_no_turn() {
+        assert_eq!(turns([3, 5, 6, 8, 6, i64::MAX].into_iter()), (vec![11, 13], false));
+    }
+
+    #[test]
+    fn the_first_thousand_stay_in_any_order() {
+        let first: Vec<i64> = (11..11 + MOST).collect();
+        assert_eq!(turns(6..6 + MOST), (first.clone(), false));
+        assert_eq!(turns((6..6 + MOST).chain([6, 5 + MOST])), (first.clone(), false), "again");
+        assert_eq!(turns(6..7 + MOST), (first.clone(), true));
+        assert_eq!(turns((6..7 + MOST).rev()), (first, true));
+    }
+}

@@ -34,6 +34,7 @@ fn operators_pass_what_posthog_passes() {
     check("exact", json!(["pro", 1]), json!(["Pro", 1, "1"]), json!([gone, 1.0, true]));
     check("exact", json!("straße"), json!(["STRAßE"]), json!(["STRASSE", "strasse"]));
     check("exact", json!("k"), json!(["K", "\u{212a}"]), json!(["kk"]));
+    check("between", json!([5, 5]), json!([5, "5.0"]), json!([gone, 4.999, 5.001]));
     check("is_not", json!("pro"), json!([gone, null, "free"]), json!(["pro", "PRO"]));
     check("is_set", json!(null), json!([null, "", 0]), json!([gone]));
     check("is_not_set", json!("x"), json!([gone]), json!([null, "x"]));

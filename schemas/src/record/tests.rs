@@ -149,3 +149,25 @@ fn a_stretch_that_is_forgotten_in_part_leaves_no_silent_hole() {
     record.forget(at(7_000, 0).time_ms(), |_| Some(kept));
     assert!(record.is_empty());
 }
+
+/// What has the very instant goes with what was before it, be it among the newest or pushed out.
+#[test]
+fn values_are_forgotten_up_to_the_instant() {
+    for keep in [Keep::Values, Keep::Numbers] {
+        let kept = Kept { keep, k: 1, horizon_ms: 60_000 };
+        let mut record = Record::default();
+        for (time_ms, tag) in [(1, 1), (2, 2), (3, 3), (4, 4)] {
+            let value = crate::window::Value::number(time_ms.into());
+            record.fold(MATCHER, kept, Hit { entry: at(time_ms, tag), value });
+        }
+        let mut left = |until_ms| -> Vec<i64> {
+            record.forget(at(until_ms, 0).time_ms(), |_| Some(kept));
+            let values = crate::window::values::Values::new(record.stored(MATCHER));
+            values.all().map(|hit| hit.entry.time_ms() - at(0, 0).time_ms()).collect()
+        };
+        assert_eq!(left(2), [4, 3], "{keep:?}");
+        assert_eq!(left(3), [4], "{keep:?}");
+        assert!(left(4).is_empty());
+        assert!(record.is_empty(), "{keep:?}");
+    }
+}

@@ -34,6 +34,45 @@ fn all_mistakes_of_a_condition_are_told_together() {
     )]);
 }
 
+/// The largest and the smallest that may be asked are in; the next ones are refused.
+#[test]
+fn bounds_are_in() {
+    let asked = |text: &str| shop(&[("cohorts/x.yaml", &format!("members: {{ {text} }}"))]).is_ok();
+    for (inside, outside) in [
+        ("did: a, within: 1d, count: '>= 1024'", "did: a, within: 1d, count: '>= 1025'"),
+        ("did: a, between: [2h, 1h]", "did: a, between: [1h, 1h]"),
+        ("did: a, between: [1986m, 1985m]", "did: a, between: [1987m, 1986m]"),
+        (
+            "did: a, within: 1d, count: '>= 1000x', compared with: { did: b }",
+            "did: a, within: 1d, count: '>= 1000.001x', compared with: { did: b }",
+        ),
+        (
+            "did: a, within: 1d, count: '>= 0.001x', compared with: { did: b }",
+            "did: a, within: 1d, count: '>= 1.0005x', compared with: { did: b }",
+        ),
+        (
+            "latest: p, of: a, is: x, nth: 256, within: 1d",
+            "latest: p, of: a, is: x, nth: 257, within: 1d",
+        ),
+        (
+            "latest: p, of: a, is: x, nth: 1, within: 1d",
+            "latest: p, of: a, is: x, nth: 0, within: 1d",
+        ),
+        (
+            "sequence: [ { did: a }, { did: b, after: [1m, 1m] } ], within: 1d",
+            "sequence: [ { did: a }, { did: b, after: [2m, 1m] } ], within: 1d",
+        ),
+        ("stopped: a, within: 8d, quiet: 7d", "stopped: a, within: 7d, quiet: 8d"),
+        (
+            "regularly: a, at least: 1, of last: 58 weeks",
+            "regularly: a, at least: 1, of last: 59 weeks",
+        ),
+    ] {
+        assert!(asked(inside), "{inside}");
+        assert!(!asked(outside), "{outside}");
+    }
+}
+
 #[test]
 fn a_group_is_asked_by_its_type() {
     check(&[
