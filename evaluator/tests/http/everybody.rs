@@ -7,7 +7,7 @@ use schemas::lookup::{Facts, Position};
 use schemas::scan::{Met, Place, Scan, Stretch, Unheld};
 use schemas::unknown::Unknown;
 
-use crate::shop::Kept;
+use crate::memory::Kept;
 
 impl Scan for Kept {
     fn position(&self) -> Position {

@@ -6,7 +6,8 @@ use schemas::lookup::Coverage;
 use schemas::unknown::Unknown;
 use serde_json::{Value, json};
 
-use crate::shop::{Answer, FOLD_MS, NOON_MS, Shop};
+use crate::memory::FOLD_MS;
+use crate::shop::{Answer, NOON_MS, Shop};
 
 const MINUTE_MS: i64 = 60_000;
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::shop::{Answer, FOLD_MS, NOON_MS, Shop, TOKEN};
+use crate::memory::FOLD_MS;
+use crate::shop::{Answer, NOON_MS, Shop, TOKEN};
 
 const PATHS: [&str; 2] = ["/flags?v=2", "/flags/?v=1"];
 

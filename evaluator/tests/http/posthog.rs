@@ -1,6 +1,6 @@
 //! PostHog's flags as its server decides them (`posthog.md` 4): groups, devices, holdouts,
-//! enrolment, flags that depend on flags. Where somebody falls was calculated apart: of flag `f`
-//! ann is at 0.573 and of its variants at 0.016, acme at 0.496, dev-1 at 0.336 and 0.843.
+//! enrolment. Where somebody falls was calculated apart: of flag `f` ann is at 0.573 and of its
+//! variants at 0.016, acme at 0.496, dev-1 at 0.336 and 0.843.
 
 use schemas::properties::{Kind, Register};
 use schemas::record::Record;
@@ -11,21 +11,21 @@ use serde_json::{Value, json};
 use crate::shop::{NOON_MS, Shop, TOKEN};
 
 /// A shop with these flags, which are given by key and `filters`.
-fn shop(flags: &[(&str, Value)]) -> Shop {
+pub fn shop(flags: &[(&str, Value)]) -> Shop {
     let flags = flags.iter().zip(1..).map(
         |((key, filters), id)| json!({ "id": id, "key": key, "active": true, "filters": filters }),
     );
     of_flags(flags.collect())
 }
 
-fn of_flags(flags: Vec<Value>) -> Shop {
+pub fn of_flags(flags: Vec<Value>) -> Shop {
     let group_types = json!({ "0": "company", "1": "project" });
     let body = json!({ "flags": flags, "cohorts": {}, "group_type_mapping": group_types });
     Shop::with(&[("shop/posthog.json", &body.to_string())])
 }
 
 /// What ann gets of every flag, with more in her request.
-fn flags(shop: &Shop, more: Value) -> Value {
+pub fn flags(shop: &Shop, more: Value) -> Value {
     let mut asked = json!({ "token": TOKEN, "distinct_id": "ann" });
     asked.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
     shop.post("/flags/?v=2", &asked).json()["flags"].clone()
@@ -36,22 +36,22 @@ fn told(shop: &Shop, more: Value) -> (Value, String, Value) {
     told_of(&flags(shop, more)["f"])
 }
 
-fn told_of(flag: &Value) -> (Value, String, Value) {
+pub fn told_of(flag: &Value) -> (Value, String, Value) {
     let variant = &flag["variant"];
     let value = if variant.is_null() { flag["enabled"].clone() } else { variant.clone() };
     let reason = &flag["reason"];
     (value, reason["code"].as_str().expect("text").to_owned(), reason["condition_index"].clone())
 }
 
-fn is(value: impl Into<Value>, code: &str, index: Option<usize>) -> (Value, String, Value) {
+pub fn is(value: impl Into<Value>, code: &str, index: Option<usize>) -> (Value, String, Value) {
     (value.into(), code.to_owned(), json!(index))
 }
 
-fn person(key: &str, value: impl Into<Value>) -> Value {
+pub fn person(key: &str, value: impl Into<Value>) -> Value {
     json!({ "key": key, "type": "person", "value": value.into(), "operator": "exact" })
 }
 
-fn halves() -> Value {
+pub fn halves() -> Value {
     json!({ "variants": [
         { "key": "a", "rollout_percentage": 50 },
         { "key": "b", "rollout_percentage": 50 },
@@ -188,84 +188,6 @@ fn devices_have_flags_too() {
     assert_eq!(told(&flag(pinned), json!({})), is("b", "condition_match", Some(0)));
     let plain = json!({ "groups": [{ "properties": [] }] });
     assert_eq!(told(&flag(plain), json!({})), is(true, "condition_match", Some(0)));
-}
-
-/// A flag that asks what another is.
-fn asks(key: &str, value: impl Into<Value>) -> Value {
-    let leaf = json!({ "type": "flag", "key": key, "operator": "flag_evaluates_to",
-        "value": value.into() });
-    json!({ "groups": [{ "properties": [leaf] }] })
-}
-
-#[test]
-fn a_flag_may_depend_on_others() {
-    let none = json!({ "groups": [] });
-    let arms = json!({ "groups": [{ "properties": [] }], "multivariate": halves() });
-    let mut off = json!({ "id": 9, "key": "inactive", "active": false, "filters": arms.clone() });
-    let named = [("f", arms), ("none", none)];
-    let rows = [
-        ("on", asks("f", true), true),
-        ("variant", asks("f", "a"), true),
-        ("other-variant", asks("f", "b"), false),
-        ("other-case", asks("f", "A"), false),
-        ("by-id", asks("1", true), true),
-        ("of-none", asks("none", true), false),
-        ("not-none", asks("none", false), true),
-        ("of-inactive", asks("inactive", false), true),
-        ("chain", asks("not-none", true), true),
-        ("number", asks("f", 1), false),
-    ];
-    let filters = named.iter().cloned().chain(rows.iter().map(|(k, f, _)| (*k, f.clone())));
-    let mut all: Vec<Value> = filters
-        .zip(1..)
-        .map(|((key, filters), id)| {
-            json!({ "id": id, "key": key, "active": true, "filters": filters })
-        })
-        .collect();
-    all.push(off.take());
-    let shop = of_flags(all);
-    let flags = flags(&shop, json!({}));
-    for (key, _, expected) in rows {
-        assert_eq!(flags[key]["enabled"], expected, "{key}: {}", flags[key]);
-    }
-    assert_eq!(flags["inactive"], Value::Null);
-    // Only what is asked for is answered, whatever it depends on.
-    let asked = json!({ "token": TOKEN, "distinct_id": "ann", "flag_keys": ["chain"] });
-    let answer = shop.post("/flags/?v=2", &asked).json();
-    assert_eq!(answer["flags"].as_object().expect("flags").keys().collect::<Vec<_>>(), ["chain"]);
-    assert_eq!(answer["flags"]["chain"]["enabled"], true);
-}
-
-#[test]
-fn a_flag_that_lacks_what_it_depends_on_is_off_and_no_error() {
-    let shop = shop(&[
-        ("f", asks("nowhere", false)),
-        ("upon", asks("f", false)),
-        ("one", asks("two", false)),
-        ("two", asks("one", false)),
-        ("itself", asks("itself", true)),
-        ("fine", json!({ "groups": [{ "properties": [] }] })),
-    ]);
-    let asked = json!({ "token": TOKEN, "distinct_id": "ann" });
-    let answer = shop.post("/flags/?v=2", &asked).json();
-    assert_eq!(answer["errorsWhileComputingFlags"], false);
-    for key in ["f", "upon", "one", "two", "itself"] {
-        let flag = &answer["flags"][key];
-        assert_eq!(told_of(flag), is(false, "missing_dependency", None), "{key}");
-        assert_eq!(flag.get("failed"), None);
-    }
-    assert_eq!(answer["flags"]["fine"]["enabled"], true);
-}
-
-#[test]
-fn who_depends_on_what_is_not_known_is_not_known() {
-    let pro = json!({ "groups": [{ "properties": [person("plan", "pro")] }] });
-    let shop = shop(&[("f", pro), ("on", asks("f", true)), ("off", asks("f", false))]);
-    shop.state().unknown = Some(Unknown::CatchingUp);
-    let flags = flags(&shop, json!({}));
-    for key in ["f", "on", "off"] {
-        assert_eq!(flags[key]["failed"], true, "{key}");
-    }
 }
 
 /// A group is read only where a flag asks what the request doesn't say.

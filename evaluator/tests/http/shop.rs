@@ -1,6 +1,5 @@
-//! A shop behind the router: a clock that is set, state in memory, and a log that can fail.
+//! A shop behind the router, with a clock that is set.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,28 +15,20 @@ use evaluator::metrics::Metrics;
 use evaluator::server::router;
 use http_body_util::BodyExt;
 use prometheus_client::registry::Registry;
-use schemas::append::{Append, AppendError, Outgoing};
-use schemas::catalog::{Catalog, Project};
+use schemas::append::Outgoing;
+use schemas::catalog::Catalog;
 use schemas::definitions::{Source, compile};
-use schemas::event::Format;
-use schemas::keeping;
-use schemas::lookup::{Coverage, Coverages, Facts, Lookup, Position, Sought, has_reached};
-use schemas::properties::{Kind, Register};
-use schemas::record::Record;
-use schemas::scan::Unheld;
-use schemas::unknown::Unknown;
-use schemas::window::Entry;
-use schemas::window::FOREVER_MS;
+use schemas::lookup::Coverage;
 use serde_json::{Value, json};
 use tower::ServiceExt;
+
+use crate::memory::{Kept, State};
 
 /// When every story begins.
 pub const NOON_MS: i64 = 1_700_000_000_000;
 pub const TOKEN: &str = "phc_shop";
 /// What opens the shop's private routes.
 pub const SECRET: (&str, &str) = ("authorization", "Bearer phs_shop");
-/// How long a shop that folds late takes for it.
-pub const FOLD_MS: i64 = 200;
 
 const COHORT: &str = r#"
 description: Three adds in five minutes and no purchase.
@@ -53,43 +44,11 @@ rules:
 const EVERYBODY: &str = "rules:\n  - rollout: 100%\n";
 const PRO: &str = "rules:\n  - when: { person: { plan: pro } }\n";
 
-/// What is kept, and how it behaves.
-#[derive(Default)]
-pub struct State {
-    pub records: HashMap<String, Record>,
-    /// Of groups, by type and key.
-    pub groups: HashMap<(String, String), Record>,
-    pub coverage: Coverages,
-    pub unknown: Option<Unknown>,
-    /// Whoever is asked for, these are their distinct ids, and there may be more.
-    pub distinct_ids: Vec<String>,
-    pub incomplete: Option<Unknown>,
-    pub stale_ms: i64,
-    pub unready: Option<String>,
-    /// Why no list can be held.
-    pub unheld: Option<Unheld>,
-    pub refuses: Option<AppendError>,
-    pub appended: Vec<Outgoing>,
-    pub lookups: usize,
-    /// Whether events are folded only once somebody has waited for them.
-    pub folds_late: bool,
-    /// Definitions that are saved while somebody waits.
-    pub saved: Option<Catalog>,
-    unfolded: Vec<Vec<u8>>,
-}
-
 /// One shop.
 pub struct Shop {
     router: Router,
     now_ms: Arc<AtomicI64>,
     kept: Arc<Kept>,
-}
-
-pub struct Kept {
-    project: Arc<Project>,
-    catalog: Arc<ArcSwap<Catalog>>,
-    now_ms: Arc<AtomicI64>,
-    pub state: Mutex<State>,
 }
 
 /// An answer, whole.
@@ -250,106 +209,4 @@ pub fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(text).expect("memory");
     encoder.finish().expect("memory")
-}
-
-impl Lookup for Kept {
-    async fn reach(&self, at_least: &Position, wait: Duration) {
-        let mut state = self.state.lock().expect("a lock");
-        if at_least.is_empty() || has_reached(&state.position(), at_least) {
-            return;
-        }
-        if let Some(saved) = state.saved.take() {
-            self.catalog.store(Arc::new(saved));
-        }
-        let waited_ms = FOLD_MS.min(wait.as_millis() as i64);
-        self.now_ms.fetch_add(waited_ms, Ordering::Relaxed);
-        if waited_ms == FOLD_MS {
-            let folded = std::mem::take(&mut state.unfolded);
-            folded.iter().for_each(|value| self.fold(&mut state, value));
-        }
-    }
-
-    async fn lookup(&self, sought: Sought<'_>) -> Facts {
-        let mut state = self.state.lock().expect("a lock");
-        state.lookups += 1;
-        let position = state.position();
-        let behind = !has_reached(&position, sought.at_least);
-        let mut record = Record::default();
-        for held in sought.distinct_ids.iter().filter_map(|id| state.records.get(*id)) {
-            record.merge(held, |_| Some(schemas::window::Kept::newest(16, FOREVER_MS)));
-        }
-        let groups = sought.groups.iter().map(|group| {
-            let key = (group.of.to_owned(), group.key.to_owned());
-            (group.of.to_owned(), state.groups.get(&key).cloned().unwrap_or_default())
-        });
-        let groups = groups.collect();
-        Facts {
-            record,
-            groups,
-            coverage: Arc::new(state.coverage.clone()),
-            unknown: state.unknown.or(behind.then_some(Unknown::Behind)),
-            position,
-            stale_ms: state.stale_ms,
-            distinct_ids: state.distinct_ids.clone(),
-            incomplete: state.incomplete,
-        }
-    }
-
-    fn ready(&self, _: i64) -> Result<(), String> {
-        match &self.state.lock().expect("a lock").unready {
-            Some(why) => Err(why.clone()),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Append for Kept {
-    async fn append(&self, records: Vec<Outgoing>) -> Result<Position, AppendError> {
-        let mut state = self.state.lock().expect("a lock");
-        if let Some(error) = &state.refuses {
-            return Err(error.clone());
-        }
-        for record in records {
-            if state.folds_late {
-                state.unfolded.push(record.value.clone());
-            } else {
-                self.fold(&mut state, &record.value);
-            }
-            state.appended.push(record);
-        }
-        Ok(Position::from([(0, state.appended.len() as i64)]))
-    }
-}
-
-impl State {
-    pub fn position(&self) -> Position {
-        Position::from([(0, (self.appended.len() - self.unfolded.len()) as i64), (2, 7)])
-    }
-}
-
-impl Kept {
-    fn fold(&self, state: &mut State, value: &[u8]) {
-        let event = Format::Sluice.parse(value).expect("capture writes what a reader takes");
-        let stamp = Entry::new(event.timestamp_ms.expect("a time"), event.id_hash(0, 0, 0));
-        let record = state.records.entry(event.distinct_id.clone().into_owned());
-        let record = record.or_default();
-        let named = self.project.gate.get(event.name.as_ref());
-        for matcher in named.into_iter().flatten().map(|at| &self.project.matchers[*at]) {
-            record.fold(matcher.id, matcher.kept, stamp.into());
-        }
-        let properties = event.properties.map_or("{}", |object| object.written());
-        if event.name == keeping::EVENT {
-            let kept = keeping::Kept::read(properties).expect("what it has to be");
-            kept.registers(stamp).for_each(|register| _ = record.write(&register));
-        }
-        let properties: Value = serde_json::from_str(properties).expect("an object");
-        for (key, value) in properties["$set"].as_object().into_iter().flatten() {
-            record.write(&Register {
-                key: key.into(),
-                kind: Kind::Set,
-                stamp,
-                value: value.to_string().into(),
-            });
-        }
-    }
 }
