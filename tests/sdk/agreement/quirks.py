@@ -64,6 +64,10 @@ class Case:
     def group(self, group, properties):
         if group["type"] == "OR" and not group["values"]:
             self.rules.add(EMPTY_OR)
+        of_groups = ["values" in member for member in group["values"]]
+        if self.sdk == "node" and any(of_groups) and not all(of_groups):
+            # PostHog's groups are of groups or of conditions; node looks at the first alone.
+            self.rules.add(SKIPS)
         for member in group["values"]:
             if "values" in member:
                 self.group(member, properties)
