@@ -6,7 +6,8 @@ use super::chance::SIGNS;
 use crate::naive::history::{Wanted, Which};
 use crate::naive::question::{Against, Ago, Number, Period, Question, Sequence, Step, What};
 
-const ANY: Which = Which { name: None, filter: None };
+/// Every event.
+pub const ANY: Which = Which { name: None, filter: None };
 
 /// Where what is unknown has to be.
 #[derive(Clone, Copy, PartialEq)]

@@ -17,7 +17,7 @@ use schemas::time::SECOND_MS;
 use schemas::unknown::Unknown;
 use schemas::window::{Entry, Hit};
 
-use super::asked::{Exact, questions};
+use super::asked::{ANY, Exact, questions};
 use super::chance::PERSON;
 use super::compiled::{Compiled, Room};
 use super::given;
@@ -25,13 +25,13 @@ use crate::dice::Dice;
 use crate::harness::seed;
 use crate::naive::answer::Person;
 use crate::naive::history::{Given, Happened, History, Which};
-use crate::naive::question::{Question, Sequence, Step};
+use crate::naive::question::{Against, Ago, Number, Period, Question, Sequence, Step, What};
 
 /// 2026-11-21T00:00:00Z.
 const START_MS: i64 = 1_795_219_200_000;
 const NOW_MS: i64 = START_MS + 6 * SECOND_MS;
 /// So many histories are tried of each question, in each room, with each gap.
-const HISTORIES: usize = 2;
+const HISTORIES: usize = 3;
 
 /// Events that happened, or didn't: second, name, hundredths.
 const EVENTS: [(i64, &str, i64); 12] = [
@@ -61,7 +61,8 @@ fn an_answer_is_unknown_only_where_it_may_be_otherwise() {
             for missing in [None, Some(2), Some(3), Some(4), Some(i64::MAX)] {
                 let asking = Asking { question: &question, compiled: &compiled, missing, exact };
                 for _ in 0..HISTORIES {
-                    let chosen = (0..EVENTS.len()).filter(|_| dice.per_mille(500));
+                    let many = *dice.pick(&[100, 250, 500]);
+                    let chosen = (0..EVENTS.len()).filter(|_| dice.per_mille(many));
                     let happened: Vec<Happened> = chosen.map(happened).collect();
                     if let Err(wrong) = asking.check(&happened) {
                         panic!(
@@ -92,6 +93,57 @@ fn nothing_happens_between_two_milliseconds() {
         let mut added = happened(1);
         added.time_ms = happened(7).time_ms + after_ms;
         assert_eq!(asking.said(&asking.facts(&[happened(7), added])), truth, "{after_ms} ms");
+    }
+}
+
+/// Worlds that chance seldom makes: question, room, since which second it is whole, what happened.
+#[test]
+fn what_is_gone_is_not_taken_for_absent() {
+    let distinct = |from, until, sign, cents| {
+        let ago = Ago { from_ms: Some(from * SECOND_MS), until_ms: until * SECOND_MS };
+        let number = Number { which: ANY, what: What::Distinct("price"), ago };
+        Question::Number(number, sign, Against::Cents(cents))
+    };
+    let period = Period::Back(2 * SECOND_MS);
+    let now_and_then = Question::Regularly { which: ANY, at_least: 1, of_last: 1, period };
+    let earlier = Happened { time_ms: START_MS + SECOND_MS, ..happened(10) };
+    let mut copied: Vec<Happened> = [8, 9, 10].map(happened).to_vec();
+    copied.push(earlier);
+    for (question, room, missing, happened) in [
+        // The first of three at second 5 was pushed out, and whatever of its price was before.
+        (distinct(5, 2, "=", 0), 2, None, [0, 9, 10, 11].map(happened).to_vec()),
+        // The second of the stretch was dropped for a copy of the third.
+        (now_and_then, 1, Some(2), copied),
+    ] {
+        let room = Room::Only(room);
+        let compiled = Compiled::new(std::slice::from_ref(&question), &TimeZone::UTC, room);
+        let asking = Asking { question: &question, compiled: &compiled, missing, exact: false };
+        assert_eq!(asking.check(&happened), Ok(()), "{question:?}");
+    }
+    // Three of each were kept when one is enough now: more than that may be gone all the same.
+    let question = distinct(5, 0, "=", 400);
+    let [then, now] = [3, 1]
+        .map(|k| Compiled::new(std::slice::from_ref(&question), &TimeZone::UTC, Room::Only(k)));
+    let asking = |compiled| Asking { question: &question, compiled, missing: None, exact: false };
+    let all: Vec<Happened> = (0..EVENTS.len()).map(happened).collect();
+    let said = asking(&now).said(&asking(&then).facts(&all));
+    assert_eq!(said, Truth::Open(Why::Unknown(Unknown::Overflow)));
+}
+
+/// A sum is at least what is known of it where all that was pushed out was free.
+#[test]
+fn what_was_free_makes_no_sum_unknown() {
+    for (sign, cents) in [(">=", 100), ("<=", -100)] {
+        let ago = Ago::within(5 * SECOND_MS);
+        let number = Number { which: ANY, what: What::Sum("price"), ago };
+        let question = Question::Number(number, sign, Against::Cents(cents));
+        let room = Room::Only(1);
+        let compiled = Compiled::new(std::slice::from_ref(&question), &TimeZone::UTC, room);
+        let priced = |at, cents| Happened { properties: given(cents, "shoes"), ..happened(at) };
+        let happened = [priced(4, 0), priced(5, 0), priced(7, 0), priced(9, cents)];
+        let asking =
+            Asking { question: &question, compiled: &compiled, missing: None, exact: true };
+        assert_eq!(asking.said(&asking.facts(&happened)), Truth::True, "{sign} {cents}");
     }
 }
 
@@ -175,7 +227,8 @@ impl Asking<'_> {
     /// Whatever may have happened, each half second, and stamped a little ahead of now.
     fn possible(&self) -> Vec<Happened> {
         const MUCH: i64 = 100_000_000;
-        let numbers = [-MUCH, -100, -90, -75, 0, 50, 60, 75, 90, 100, 200, MUCH];
+        // Each that happens, each that is asked for, and one between each two of them.
+        let numbers = [-MUCH, -150, -100, -90, -75, 0, 50, 60, 75, 90, 100, 150, 200, MUCH];
         let (names, texts, cents): (&[&'static str], &[&'static str], _) = match self.question {
             Question::Number(..) => (&["viewed"], &["shoes"], &numbers[..]),
             Question::Sequence(_) => (&["viewed", "added", "bought"], &["shoes", "hats"], &[0][..]),

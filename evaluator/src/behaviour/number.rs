@@ -257,7 +257,7 @@ mod tests {
         let more = Span { of: 255, ..Span::exactly(i128::MAX / 2 + 1) };
         assert_eq!(compare(most, Comparison::Less, more), Some(true));
         assert_eq!(compare(most.times(1_000), Comparison::Less, more), None, "it doesn't fit");
-        let (half, two_thirds) = (Span { of: 2, ..Span::exactly(ONE) }, Span::exactly(2 * ONE));
+        let (half, two_thirds) = (Span { of: 2, ..Span::exactly(1) }, Span::exactly(2));
         assert_eq!(compare(Span { of: 3, ..two_thirds }, Comparison::Greater, half), Some(true));
         let negative = Span { of: 3, ..Span::exactly(-ONE) };
         assert_eq!(compare(negative, Comparison::Greater, Span::exactly(-ONE)), Some(true));

@@ -6,6 +6,8 @@
 mod entry;
 mod newest;
 pub mod stretches;
+#[cfg(test)]
+mod tests;
 pub mod values;
 
 use std::iter::{empty, once};
