@@ -246,7 +246,9 @@ fn health(settings: &Settings) -> anyhow::Result<()> {
     if address.ip().is_unspecified() {
         address.set_ip(std::net::IpAddr::from([127, 0, 0, 1]));
     }
-    let answer = ureq::get(format!("http://{address}/health/ready")).call()?;
+    // An engine may tell containers of a proxy, which knows another machine by this address.
+    let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
+    let answer = agent.get(format!("http://{address}/health/ready")).call()?;
     anyhow::ensure!(answer.status() == 200, "not ready: {}", answer.status());
     Ok(())
 }
