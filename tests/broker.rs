@@ -122,8 +122,7 @@ impl Broker {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err(refused) => panic!("the topic is not created: {refused:?}"),
         }
-        let producer = self.client().create().expect("a producer");
-        Topic { name: name.to_owned(), brokers: self.address(), producer }
+        Topic::of(&self.address(), name)
     }
 
     /// Deletes a topic and makes another of its name, with so many partitions.
@@ -159,9 +158,7 @@ impl Broker {
     }
 
     fn client(&self) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", self.address()).set("acks", "all").set("linger.ms", "0");
-        config
+        client(&self.address())
     }
 
     fn java(&self, arguments: &[&str]) -> Command {
@@ -198,6 +195,12 @@ impl Drop for Broker {
 }
 
 impl Topic {
+    /// A topic that is there already.
+    pub fn of(brokers: &str, name: &str) -> Topic {
+        let producer = client(brokers).create().expect("a producer");
+        Topic { name: name.to_owned(), brokers: brokers.to_owned(), producer }
+    }
+
     /// Produces events under the key that Sluice itself would use.
     pub fn produce(&self, events: &[Event]) {
         for event in events {
@@ -256,6 +259,12 @@ impl Topic {
     pub fn abort(&self) {
         self.producer.abort_transaction(ANSWERED_WITHIN).expect("it is aborted");
     }
+}
+
+fn client(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers).set("acks", "all").set("linger.ms", "0");
+    config
 }
 
 fn settings(port: u16, controller: u16, log: &Path) -> String {

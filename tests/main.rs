@@ -7,6 +7,7 @@
 //!   [`edits`], [`explain`], [`hostile`], [`limits`], [`kafka`], [`clickhouse`], [`losses`],
 //!   [`members`], [`outages`], [`disk`], [`positions`] and [`sdk`] are stories; [`replay`] kills
 //!   the binary, again and again.
+//! - `image` drives the image, where a container engine answers.
 //! - [`agreement`] compares with what SDKs decide for themselves.
 #![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
 
@@ -27,6 +28,8 @@ mod groups;
 mod harness;
 mod hostile;
 mod identity;
+#[cfg(feature = "image")]
+mod image;
 mod kafka;
 mod keeping;
 mod kinds;
