@@ -228,7 +228,7 @@ impl Asking<'_> {
     fn possible(&self) -> Vec<Happened> {
         const MUCH: i64 = 100_000_000;
         // Each that happens, each that is asked for, and one between each two of them.
-        let numbers = [-MUCH, -150, -100, -90, -75, 0, 50, 60, 75, 90, 100, 150, 200, MUCH];
+        let numbers = [-MUCH, -200, -150, -100, -90, -75, 0, 50, 60, 75, 90, 100, 150, 200, MUCH];
         let (names, texts, cents): (&[&'static str], &[&'static str], _) = match self.question {
             Question::Number(..) => (&["viewed"], &["shoes"], &numbers[..]),
             Question::Sequence(_) => (&["viewed", "added", "bought"], &["shoes", "hats"], &[0][..]),
