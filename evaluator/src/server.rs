@@ -16,7 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::app::App;
 use crate::protocols::{
     capture, capture_v1, cohorts, definitions, explain, flags, forget, health, often,
-    remote_config, start,
+    remote_config, start, usage,
 };
 
 const EXPLAIN: &str = "/api/explain";
@@ -68,6 +68,7 @@ fn private<L: Lookup, A: Append>() -> Router<App<L, A>> {
     let mut router = Router::new()
         .route(EXPLAIN, get(explain::explain::<L, A>))
         .route(forget::PATH, forget)
+        .route(usage::PATH, get(usage::usage::<L, A>))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready::<L, A>))
         .route("/metrics", get(health::metrics::<L, A>));
@@ -150,6 +151,7 @@ fn route_of(path: &str) -> &'static str {
         "/metrics" => "metrics",
         cohorts if cohorts.starts_with("/api/cohorts/") => "api",
         forget::PATH => "forget",
+        flag if flag.starts_with("/api/flags/") => "api",
         remote if remote.starts_with("/api/projects/") => "api",
         capture if capture::PATHS.contains(&capture) => "capture",
         start::RECORDINGS | capture_v1::PATH => "capture",

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock: the same log gives the same state.
 
+mod beside;
 mod own;
 
 use std::sync::Arc;
@@ -13,8 +14,9 @@ use schemas::forgetting;
 use schemas::ids::{MatcherId, ProjectId};
 use schemas::keeping;
 use schemas::links::{Carrying, Link, Role, carries};
-use schemas::properties::{Kind, Register};
+use schemas::properties::Register;
 use schemas::record::Record;
+use schemas::usage::{self, Call};
 use schemas::window::{Entry, Folded, Hit, Kept, Value};
 
 use crate::grouping::{Grouping, grouping_of, may_group};
@@ -23,7 +25,7 @@ use crate::linking::{Linking, linking_of, may_link};
 use crate::log::LogRecord;
 use crate::sieve::Sieve;
 use crate::store::{Partition, PersonKey};
-use crate::writes::{Told, may_write, told, write_of, writes, writes_of};
+use crate::writes::{Told, may_write, told, write_of, writes};
 
 /// How records are read.
 #[derive(Clone, Debug)]
@@ -168,12 +170,15 @@ impl Fold {
         let is_live = self.only.is_none();
         let may_write = is_live && may_write(&event);
         // What nobody asks for isn't opened.
-        let asked = may_write || may_link(&event) || may_group(&event);
+        let may_call = event.name == usage::EVENT;
+        let asked = may_write || may_link(&event) || may_group(&event) || may_call;
         let properties = event.properties.filter(|_| asked || project.watches(&event.name));
         let properties = properties.map(|object| object.open()).transpose()?;
         let said = properties.as_deref().filter(|_| is_live);
         let linking = said.and_then(|properties| linking_of(&event, properties));
         let grouping = said.and_then(|properties| grouping_of(&event, properties));
+        let call = said.filter(|_| may_call).and_then(Call::read);
+        let call = call.filter(|call| project.flag(&call.flag).is_some());
         let told_of = is_live && !project.person_keys.is_empty();
         let person = event.person_properties.filter(|_| told_of);
         let person = person.map(|object| object.open()).transpose()?;
@@ -192,8 +197,9 @@ impl Fold {
                 late = true;
             }
         });
-        let says = may_write || !told.is_empty() || linking.is_some() || grouping.is_some();
-        let watched = !self.hits.is_empty() || says;
+        let says = may_write || !told.is_empty() || linking.is_some();
+        let says_beside = grouping.is_some() || call.is_some();
+        let watched = !self.hits.is_empty() || says || says_beside;
         let person_id = event.person_id.as_deref().filter(|_| is_live);
         if !watched && late {
             return Err(Skip::Late);
@@ -213,6 +219,7 @@ impl Fold {
                 told,
                 linking,
                 grouping,
+                call,
                 person_id,
             },
         );
@@ -262,29 +269,13 @@ impl Fold {
         if let Some(grouping) = &change.grouping {
             changed |= self.keep_group(partition, project, grouping, entry);
         }
+        if let Some(call) = &change.call {
+            changed |= self.keep_call(partition, project, call, entry);
+        }
         if let Some(person_id) = change.person_id.filter(|_| carrying == Carrying::Other) {
             self.key.set_carried(project, person_id);
             self.link(partition, &carries(distinct_id));
         }
-        changed
-    }
-
-    /// Keeps what an event says of a group. Returns whether that changed anything.
-    fn keep_group(
-        &mut self,
-        partition: &Partition,
-        project: ProjectId,
-        grouping: &Grouping<'_>,
-        stamp: Entry,
-    ) -> bool {
-        let Some(group) = grouping.group() else { return false };
-        self.key.set_group(project, group);
-        let mut changed = false;
-        partition.hot.update(&self.key, stamp.time_ms(), |record| {
-            let write = |register: Register<'_>| changed |= record.write(&register);
-            writes_of(grouping.set, Kind::Set, stamp, write);
-            changed
-        });
         changed
     }
 
@@ -312,6 +303,8 @@ struct Change<'e> {
     linking: Option<Linking>,
     /// What is said of a group.
     grouping: Option<Grouping<'e>>,
+    /// That a flag was called.
+    call: Option<Call>,
     /// The person whom the pipeline takes the sender for.
     person_id: Option<&'e str>,
 }

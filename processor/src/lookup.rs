@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use schemas::group::Group;
 use schemas::ids::ProjectId;
-use schemas::lookup::{Facts, Lookup, Position, Sought, has_reached};
+use schemas::lookup::{Calls, Facts, Lookup, Position, Sought, has_reached};
 use schemas::person::{Bearer, Person};
 use schemas::record::Record;
 use schemas::unknown::Unknown;
@@ -136,6 +136,16 @@ impl Lookup for Here {
         let ((record, distinct_ids, is_cut), groups) = read;
         let incomplete = is_cut.then_some(Unknown::TooManyIds);
         Facts { record, groups, distinct_ids, incomplete, unknown, ..known }
+    }
+
+    async fn calls(&self, project: ProjectId, flag_key: &str, now_ms: i64) -> Calls {
+        let known = self.known(&Position::new(), now_ms);
+        let since_ms = self.store.since_ms();
+        let facts = match self.store.read_flag(project, flag_key).map_err(unreadable) {
+            Ok(record) => Facts { record, ..known },
+            Err(unknown) => Facts { unknown: Some(unknown), ..known },
+        };
+        Calls { facts, since_ms }
     }
 
     fn ready(&self, _: i64) -> Result<(), String> {

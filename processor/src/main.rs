@@ -24,6 +24,7 @@ mod sieve;
 #[cfg(test)]
 mod simulation;
 mod store;
+mod usage;
 mod why;
 mod worker;
 mod writes;

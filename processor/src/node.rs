@@ -29,6 +29,7 @@ use crate::lookup::Here;
 use crate::metrics::Metrics;
 use crate::settings::{LogKind, Settings};
 use crate::store::Store;
+use crate::usage::LastCalled;
 use crate::worker::{Order, Parts, Worker};
 
 /// A running node.
@@ -67,6 +68,8 @@ impl<L: Log + Append> Node<L> {
         let mut registry = Registry::default();
         let metrics = Arc::new(Metrics::new(&mut registry));
         let answers = Arc::new(evaluator::metrics::Metrics::new(&mut registry));
+        let called = LastCalled { store: Arc::clone(&store), catalog: definitions.catalog() };
+        registry.sub_registry_with_prefix("sluice").register_collector(Box::new(called));
         let following = Arc::new(Following::new(position, (clocks.now)()));
         let log = Arc::new(log);
         let found = Arc::new(AtomicBool::new(false));

@@ -111,6 +111,11 @@ impl Project {
         !self.of_any_event.is_empty() || self.gate.contains_key(event_name)
     }
 
+    /// The flag of this key, inactive ones included.
+    pub fn flag(&self, key: &str) -> Option<&Flag> {
+        self.flags.iter().find(|flag| flag.key == key)
+    }
+
     /// The most bytes that are kept of one distinct id in one partition, whatever it does.
     pub fn record_bytes_max(&self) -> usize {
         let windows = self.matchers.iter().map(|m| WINDOW_HEADER_BYTES + m.kept.bytes_max());

@@ -35,4 +35,5 @@ mod sections;
 pub mod standing;
 pub mod time;
 pub mod unknown;
+pub mod usage;
 pub mod window;

@@ -75,6 +75,16 @@ pub struct Facts {
     pub stale_ms: i64,
 }
 
+/// What is known of the calls of a flag.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    /// The flag's record in place of a person's, and how far state had read.
+    pub facts: Facts,
+    /// Every call after this instant is in, in epoch milliseconds; `i64::MIN` where the log has
+    /// been read from its first record.
+    pub since_ms: i64,
+}
+
 /// Answers what is known of people: here, at a partition's owner, or at a standby.
 pub trait Lookup: Scan + Send + Sync + 'static {
     /// Returns once state has reached `at_least`, or `wait` is over: what is looked up next
@@ -83,6 +93,14 @@ pub trait Lookup: Scan + Send + Sync + 'static {
 
     /// What is known of the person.
     fn lookup(&self, sought: Sought<'_>) -> impl Future<Output = Facts> + Send;
+
+    /// What is known of the calls of a flag.
+    fn calls(
+        &self,
+        project: ProjectId,
+        flag_key: &str,
+        now_ms: i64,
+    ) -> impl Future<Output = Calls> + Send;
 
     /// Whether this node may take traffic, or the sentence that says why not.
     fn ready(&self, now_ms: i64) -> Result<(), String>;

@@ -20,7 +20,8 @@ use prometheus_client::registry::Registry;
 use schemas::append::{Append, AppendError, Outgoing};
 use schemas::definitions::{Source, compile};
 use schemas::event::Format;
-use schemas::lookup::{Facts, Lookup, Position, Sought};
+use schemas::ids::ProjectId;
+use schemas::lookup::{Calls, Facts, Lookup, Position, Sought};
 use schemas::scan::{Met, Place, Scan, Stretch, Unheld};
 use schemas::unknown::Unknown;
 use tower::ServiceExt;
@@ -73,6 +74,10 @@ impl Lookup for Nobody {
 
     async fn lookup(&self, _: Sought<'_>) -> Facts {
         Facts::default()
+    }
+
+    async fn calls(&self, _: ProjectId, _: &str, _: i64) -> Calls {
+        Calls::default()
     }
 
     fn ready(&self, _: i64) -> Result<(), String> {

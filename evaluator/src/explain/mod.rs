@@ -108,7 +108,7 @@ pub struct JudgedRule<'a> {
 /// Why a flag is for somebody what it is; none of a flag that is inactive, which nobody gets.
 pub fn flag<'a>(question: Question<'a>, key: &str) -> Option<Explanation<'a>> {
     let Question { project, context, facts, now_ms } = question;
-    let flag = project.flags.iter().find(|flag| flag.key == key)?;
+    let flag = project.flag(key)?;
     let decide = |at_ms| {
         let decided = evaluate(project, context, facts, at_ms).into_iter();
         decided

@@ -27,3 +27,4 @@ mod runtime;
 mod said;
 pub mod sent;
 pub mod start;
+pub mod usage;

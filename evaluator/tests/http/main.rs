@@ -21,3 +21,4 @@ mod remote_config;
 mod shapes;
 mod shop;
 mod start;
+mod usage;

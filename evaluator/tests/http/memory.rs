@@ -9,8 +9,9 @@ use arc_swap::ArcSwap;
 use schemas::append::{Append, AppendError, Outgoing};
 use schemas::catalog::{Catalog, Project};
 use schemas::event::Format;
+use schemas::ids::ProjectId;
 use schemas::keeping;
-use schemas::lookup::{Coverages, Facts, Lookup, Position, Sought, has_reached};
+use schemas::lookup::{Calls, Coverages, Facts, Lookup, Position, Sought, has_reached};
 use schemas::properties::{Kind, Register};
 use schemas::record::Record;
 use schemas::scan::Unheld;
@@ -28,6 +29,9 @@ pub struct State {
     pub records: HashMap<String, Record>,
     /// Of groups, by type and key.
     pub groups: HashMap<(String, String), Record>,
+    /// Of flags that were called, by key.
+    pub flags: HashMap<String, Record>,
+    pub calls_since_ms: i64,
     pub coverage: Coverages,
     pub unknown: Option<Unknown>,
     /// Whoever is asked for, these are their distinct ids, and there may be more.
@@ -97,6 +101,14 @@ impl Lookup for Kept {
             distinct_ids: state.distinct_ids.clone(),
             incomplete: state.incomplete,
         }
+    }
+
+    async fn calls(&self, _: ProjectId, flag_key: &str, _: i64) -> Calls {
+        let state = self.state.lock().expect("a lock");
+        let record = state.flags.get(flag_key).cloned().unwrap_or_default();
+        let (unknown, position) = (state.unknown, state.position());
+        let facts = Facts { record, unknown, position, ..Facts::default() };
+        Calls { facts, since_ms: state.calls_since_ms }
     }
 
     fn ready(&self, _: i64) -> Result<(), String> {

@@ -18,6 +18,8 @@ const RECORD: u8 = 1;
 const CARRIED: u32 = 1 << 31;
 /// The bit that its groups have.
 const GROUP: u32 = 1 << 30;
+/// The bit that its flags have.
+const FLAG: u32 = 1 << 29;
 const HASH_AT: usize = 1 + 4;
 const PERSON_AT: usize = HASH_AT + HASH_BYTES;
 
@@ -52,16 +54,19 @@ impl PersonKey {
     /// Makes this the key of what is kept of a person whom the pipeline has a name for: beside
     /// the distinct ids of the project, under a number that no project has.
     pub fn set_carried(&mut self, project: ProjectId, person_id: &str) {
-        debug_assert_eq!(project.0 & (CARRIED | GROUP), 0);
-        self.set(ProjectId(project.0 | CARRIED), person_id);
+        self.set(numbered(project, CARRIED), person_id);
     }
 
     /// Makes this the key of what is kept of a group: likewise, under another such number. The
     /// length of its type comes first, so that no other type and key read the same.
     pub fn set_group(&mut self, project: ProjectId, group: Group<'_>) {
-        debug_assert_eq!(project.0 & (CARRIED | GROUP), 0);
         let Group { of, key } = group;
-        self.set(ProjectId(project.0 | GROUP), &format!("{}:{of}{key}", of.len()));
+        self.set(numbered(project, GROUP), &format!("{}:{of}{key}", of.len()));
+    }
+
+    /// Makes this the key of what is kept of a flag's calls: likewise.
+    pub fn set_flag(&mut self, project: ProjectId, flag_key: &str) {
+        self.set(numbered(project, FLAG), flag_key);
     }
 
     /// Project and id.
@@ -73,6 +78,12 @@ impl PersonKey {
     pub fn hash(&self) -> u64 {
         self.hash
     }
+}
+
+/// A number beside a project's, which no project has.
+fn numbered(project: ProjectId, bit: u32) -> ProjectId {
+    debug_assert_eq!(project.0 & (CARRIED | GROUP | FLAG), 0);
+    ProjectId(project.0 | bit)
 }
 
 /// The project of [`PersonKey::bytes`].

@@ -295,6 +295,24 @@ impl Store {
         self.read_key(&key)
     }
 
+    /// What is kept of a flag's calls.
+    ///
+    /// # Errors
+    /// When the durable tier can't be read.
+    pub fn read_flag(&self, project: ProjectId, flag_key: &str) -> Result<Record, StoreError> {
+        let mut key = PersonKey::default();
+        key.set_flag(project, flag_key);
+        self.read_key(&key)
+    }
+
+    /// Since when all that isn't a condition's is known, in epoch milliseconds: `i64::MIN` where
+    /// the log has been read from its first record.
+    pub fn since_ms(&self) -> i64 {
+        let progress = self.progress.lock();
+        let since = progress.partitions.values().map(|partition| partition.since_ms);
+        since.max().unwrap_or(i64::MIN)
+    }
+
     fn read_key(&self, key: &PersonKey) -> Result<Record, StoreError> {
         let kept = self.keep.kept();
         let mut joined: Option<Record> = None;
