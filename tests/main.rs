@@ -5,8 +5,8 @@
 //!   [`definitions`] check what is written.
 //! - [`scenarios`], [`faults`], [`kinds`], [`identity`], [`groups`], [`keeping`], [`forget`],
 //!   [`edits`], [`explain`], [`hostile`], [`limits`], [`kafka`], [`clickhouse`], [`losses`],
-//!   [`members`], [`outages`], [`disk`], [`positions`], [`usage`] and [`sdk`] are stories;
-//!   [`replay`] kills the binary, again and again.
+//!   [`members`], [`outages`], [`disk`], [`positions`], [`usage`], [`import`] and [`sdk`] are
+//!   stories; [`replay`] kills the binary, again and again.
 //! - `image` drives the image, where a container engine answers.
 //! - [`agreement`] compares with what SDKs decide for themselves.
 #![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
@@ -30,6 +30,7 @@ mod hostile;
 mod identity;
 #[cfg(feature = "image")]
 mod image;
+mod import;
 mod kafka;
 mod keeping;
 mod kinds;

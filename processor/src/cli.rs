@@ -23,6 +23,21 @@ pub enum Command {
     Explain(Ask),
     /// Have a running node delete a person.
     Forget(Forget),
+    /// Turn PostHog's definitions into files.
+    Import(Import),
+}
+
+/// What is imported, and where to.
+#[derive(Debug)]
+pub struct Import {
+    /// The body of PostHog's `GET /flags/definitions`.
+    pub file: PathBuf,
+    /// The folder of definitions.
+    pub into: PathBuf,
+    /// The project's name in it.
+    pub project: String,
+    /// What SDKs call the project key.
+    pub token: String,
 }
 
 /// Who is to be deleted, and by which node.
@@ -57,6 +72,13 @@ pub fn parse() -> Result<Command, Vec<String>> {
         let (url, secret) = (text("url"), text("secret"));
         let (project, distinct_id) = (text("project"), text("distinct-id"));
         return Ok(Command::Forget(Forget { url, secret, project, distinct_id }));
+    }
+    if name == "import" {
+        let (_, matches) = matches.subcommand().expect("a subcommand is required");
+        let text = |name| matches.get_one::<String>(name).expect("it is required").clone();
+        let (file, into) = (text("file").into(), text("into").into());
+        let (project, token) = (text("project"), text("token"));
+        return Ok(Command::Import(Import { file, into, project, token }));
     }
     let settings = read(matches)?;
     Ok(match name {
@@ -98,6 +120,23 @@ fn command() -> Clap {
         .subcommand(with_settings(health))
         .subcommand(explain())
         .subcommand(forget())
+        .subcommand(import())
+}
+
+fn import() -> Clap {
+    let arg = |name: &'static str| Arg::new(name).long(name).value_name("VALUE").required(true);
+    let into = arg("into").required(false).default_value("definitions");
+    let posthog = Clap::new("posthog")
+        .about("PostHog's: the body of its `GET /flags/definitions`, saved as a file")
+        .arg(Arg::new("file").required(true).help("The file"))
+        .arg(arg("project").help("The project's name: a folder that isn't there yet"))
+        .arg(arg("token").help("The project's token, as SDKs send it: phc_..."))
+        .arg(into.help("The folder of definitions"));
+    Clap::new("import")
+        .about("Turn another service's definitions into files")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(posthog)
 }
 
 fn explain() -> Clap {

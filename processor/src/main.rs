@@ -14,6 +14,7 @@ mod follow;
 mod following;
 mod grouping;
 mod hits;
+mod import;
 mod linking;
 mod log;
 mod lookup;
@@ -70,6 +71,9 @@ fn main() -> ExitCode {
         Command::Health(settings) => health(&settings),
         Command::Explain(ask) => explain::told(&ask).map(|told| println!("{}", told.trim_end())),
         Command::Forget(asked) => forget(&asked),
+        Command::Import(asked) => {
+            import::import(&asked).map(|told| println!("{}", told.trim_end()))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -14,6 +14,7 @@ mod posthog;
 mod value;
 mod version;
 mod words;
+mod yaml;
 
 /// How many steps a regular expression may backtrack on one value, as at PostHog.
 pub const REGEX_BACKTRACKS_MAX: usize = 10_000;

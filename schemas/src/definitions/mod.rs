@@ -5,11 +5,13 @@
 //! `<project>/*.json`. All mistakes of all files are reported together, and then nothing changes.
 
 mod behaviours;
+mod carried;
 mod compile;
 mod condition;
 mod dependencies;
 mod draft;
 mod example;
+mod import;
 mod node;
 mod posthog;
 mod posthog_behaviour;
@@ -20,6 +22,7 @@ mod preview;
 mod problem;
 mod property;
 mod references;
+mod retold;
 mod yaml;
 
 #[cfg(test)]
@@ -28,6 +31,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use draft::{CohortDraft, FlagDraft, ProjectDraft};
+pub use import::{Imported, import};
 pub use preview::{Preview, no_such_cohort, preview};
 use problem::{Place, Problems};
 pub use problem::{Problem, suggestion};
@@ -157,33 +161,33 @@ struct Folder<'a> {
 impl<'a> Folder<'a> {
     /// The project as its files describe it; without a good `project.yaml` none.
     fn read(&mut self, files: &[(Kind<'a>, &'a Source)]) -> Option<ProjectDraft> {
-        let mut file = None;
+        let file = self.project_file(files);
+        // New projects compare text, and whoever wants otherwise says so.
+        let matching = file.as_ref().and_then(|(_, file)| file.as_ref()?.matching);
         let (mut cohorts, mut flags) = (BTreeMap::new(), BTreeMap::new());
         let mut bodies = Vec::new();
         for (kind, source) in files {
-            let (text, mut problems) = (source.text.as_str(), Problems::of(&source.path));
+            let text = source.text.as_str();
+            let mut problems = Problems::of(&source.path);
+            let mut warnings = Problems::of(&source.path);
             match kind {
-                Kind::Project => {
-                    let read = yaml::project(text, self.environment, &mut problems);
-                    file = Some((source.path.clone(), read));
-                }
+                Kind::Project => continue,
                 Kind::Cohort(key) => {
-                    let cohort = yaml::cohort(text, &mut problems);
+                    let matching = matching.unwrap_or(PropertyMatching::V2);
+                    let cohort = cohort(key, text, matching, (&mut problems, &mut warnings));
                     // What names a broken cohort isn't wrong too.
                     let cohort = cohort.unwrap_or_else(|| CohortDraft::broken(&source.path));
                     cohorts.insert((*key).to_owned(), cohort);
                 }
                 Kind::Flag(key) => {
-                    let flag = yaml::flag(key, text, &mut problems);
+                    let matching = matching.unwrap_or(PropertyMatching::V2);
+                    let flag = flag(key, text, matching, &mut problems);
                     flags.extend(flag.map(|flag| ((*key).to_owned(), flag)));
                 }
-                Kind::Posthog => {
-                    let mut warnings = Problems::of(&source.path);
-                    bodies.extend(posthog::body(text, &mut problems, &mut warnings));
-                    self.warnings.extend(warnings.into_found());
-                }
+                Kind::Posthog => bodies.extend(posthog::body(text, &mut problems, &mut warnings)),
             }
             self.found.extend(problems.into_found());
+            self.warnings.extend(warnings.into_found());
         }
         let Some((path, file)) = file else {
             let path = format!("{}/project.yaml", self.name);
@@ -193,7 +197,8 @@ impl<'a> Folder<'a> {
             self.found.extend(problems.into_found());
             return None;
         };
-        let matching = bodies.first().map_or(PropertyMatching::V2, |body| body.matching);
+        let matching = matching.or(bodies.first().map(|body| body.matching));
+        let matching = matching.unwrap_or(PropertyMatching::V2);
         let mut group_types = BTreeMap::new();
         for body in bodies {
             group_types.extend(body.group_types);
@@ -214,6 +219,18 @@ impl<'a> Folder<'a> {
             flags,
             group_types,
         })
+    }
+
+    /// `project.yaml`, and what it says if that is in order.
+    fn project_file(
+        &mut self,
+        files: &[(Kind<'a>, &'a Source)],
+    ) -> Option<(String, Option<yaml::ProjectFile>)> {
+        let (_, source) = files.iter().find(|(kind, _)| matches!(kind, Kind::Project))?;
+        let mut problems = Problems::of(&source.path);
+        let read = yaml::project(&source.text, self.environment, &mut problems);
+        self.found.extend(problems.into_found());
+        Some((source.path.clone(), read))
     }
 
     fn join(
@@ -256,6 +273,34 @@ impl<'a> Folder<'a> {
         problems.add(Place::default(), message, "take one of them away");
         let list = if file == other { &mut self.warnings } else { &mut self.found };
         list.extend(problems.into_found());
+    }
+}
+
+/// Reads a cohort's file, in Sluice's words or PostHog's.
+fn cohort(
+    key: &str,
+    text: &str,
+    matching: PropertyMatching,
+    (problems, warnings): (&mut Problems<'_>, &mut Problems<'_>),
+) -> Option<CohortDraft> {
+    let node = node::parse(text, problems)?;
+    match carried::is_alone(&node, "members") {
+        true => carried::cohort(key, &node, matching, problems, warnings),
+        false => yaml::cohort(&node, problems),
+    }
+}
+
+/// Reads a flag's file, likewise.
+fn flag(
+    key: &str,
+    text: &str,
+    matching: PropertyMatching,
+    problems: &mut Problems<'_>,
+) -> Option<FlagDraft> {
+    let node = node::parse(text, problems)?;
+    match carried::is_alone(&node, "rules") {
+        true => carried::flag(key, &node, matching, problems),
+        false => yaml::flag(key, &node, problems),
     }
 }
 

@@ -3,12 +3,10 @@
 //! Whatever PostHog serves is loaded. What can't be evaluated fails the flag that needs it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::draft::{CohortDraft, FlagDraft};
-use super::posthog_leaf::text_of;
 use super::problem::{Place, Problems};
 use super::{posthog_cohort, posthog_flag};
 use crate::filter::PropertyMatching;
@@ -66,19 +64,7 @@ pub(super) fn body(
     let flags =
         flags.iter().filter_map(|value| posthog_flag::flag(value, matching, warnings)).collect();
     let cohorts = object("cohorts").iter().map(|(id, value)| {
-        let description = text_of(value, "name").unwrap_or_default();
-        let members = posthog_cohort::members(id, value, matching, warnings);
-        let file = problems.file().to_owned();
-        let draft = CohortDraft {
-            description,
-            id: id.parse().ok(),
-            members,
-            raw: Some(Arc::new(value.clone())),
-            examples: Vec::new(),
-            file,
-            strict: false,
-            is_static: posthog_cohort::is_static(value),
-        };
+        let draft = posthog_cohort::cohort(id, value, matching, warnings);
         (id.clone(), draft)
     });
     let group_types = object("group_type_mapping").iter().filter_map(|(index, name)| {

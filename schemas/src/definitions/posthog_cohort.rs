@@ -1,23 +1,46 @@
 //! PostHog's cohorts: groups of conditions, and what a condition says of a person.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use super::draft::{Draft, GroupType};
+use super::draft::{CohortDraft, Draft, GroupType};
 use super::posthog::{COHORT_UNREADABLE, NOT_SUPPORTED};
 use super::posthog_behaviour;
-use super::posthog_leaf::{as_cohort_fault, cohort_reference, json_of, kind_of, property_filter};
+use super::posthog_leaf::{
+    as_cohort_fault, cohort_reference, json_of, kind_of, property_filter, text_of,
+};
 use super::problem::{Place, Problems};
 use crate::fault::Fault;
 use crate::filter::PropertyMatching;
 
+/// The cohort of this id, as it stands in a file. What is wrong in it fails who asks for it.
+pub(super) fn cohort(
+    id: &str,
+    value: &Value,
+    matching: PropertyMatching,
+    warnings: &mut Problems<'_>,
+) -> CohortDraft {
+    CohortDraft {
+        description: text_of(value, "name").unwrap_or_default(),
+        id: id.parse().ok(),
+        members: members(id, value, matching, warnings),
+        raw: Some(Arc::new(value.clone())),
+        examples: Vec::new(),
+        file: warnings.file().to_owned(),
+        strict: false,
+        is_static: is_static(value),
+    }
+}
+
 /// Whether PostHog keeps a list of who is in the cohort.
-pub(super) fn is_static(cohort: &Value) -> bool {
+fn is_static(cohort: &Value) -> bool {
     cohort.get("is_static").and_then(Value::as_bool) == Some(true)
 }
 
 /// Who is in the cohort: `{type, values}` as the definitions have it, or a whole cohort with
 /// `filters`. Without filters nobody is.
-pub(super) fn members(
+fn members(
     id: &str,
     cohort: &Value,
     matching: PropertyMatching,

@@ -6,7 +6,7 @@ use super::compile::{Resolver, Sharing};
 use super::draft::{Draft, MatcherDraft};
 use super::problem::{Place, Problem, Problems, suggestion};
 use super::references::missing_group_type;
-use super::yaml;
+use super::{node, yaml};
 use crate::behaviour::Watched;
 use crate::catalog::Project;
 use crate::cohort::Condition;
@@ -32,7 +32,8 @@ pub struct Preview {
 /// Every mistake in it.
 pub fn preview(project: &Project, text: &str) -> Result<Preview, Vec<Problem>> {
     let mut problems = Problems::of(FILE);
-    let cohort = yaml::cohort(text, &mut problems);
+    let node = node::parse(text, &mut problems);
+    let cohort = node.and_then(|node| yaml::cohort(&node, &mut problems));
     let places = project.cohorts.iter().enumerate().map(|(at, cohort)| (cohort.key.clone(), at));
     let places: BTreeMap<String, usize> = places.collect();
     if let Some(cohort) = &cohort {

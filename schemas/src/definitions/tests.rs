@@ -3,6 +3,7 @@
 mod aloud;
 mod conditions;
 mod examples;
+mod import;
 mod posthog;
 mod posthog_behaviour;
 mod posthog_cohort;

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::condition;
 use super::draft::{CohortDraft, Draft, FlagDraft, RuleDraft, RulesDraft};
 use super::example;
 use super::node::{self, Fields, Node, Yaml};
 use super::problem::{Place, Problems, suggestion};
+use super::{carried, condition};
+use crate::filter::PropertyMatching;
 use crate::flag::{Bucketing, Flag, Runtime, Variant};
 
 /// What `project.yaml` says.
@@ -20,6 +21,8 @@ pub(super) struct ProjectFile {
     pub secrets: Vec<String>,
     pub time_zone: jiff::tz::TimeZone,
     pub group_types: Vec<String>,
+    /// Of what is told in PostHog's words.
+    pub matching: Option<PropertyMatching>,
 }
 
 /// Reads `project.yaml`.
@@ -29,7 +32,15 @@ pub(super) fn project(
     problems: &mut Problems<'_>,
 ) -> Option<ProjectFile> {
     let node = node::parse(text, problems)?;
-    let known = ["token", "team_id", "secrets", "time_zone", "group_types"];
+    let known = [
+        "token",
+        "team_id",
+        "secrets",
+        "time_zone",
+        "group_types",
+        "property_matching_version",
+        carried::KEY,
+    ];
     let fields = node.fields("a project", &known, problems)?;
     let token = fields.need("token", "a project", "token: phc_...", problems);
     let token = token.and_then(|node| Some((node.text("`token`", problems)?, node.place)));
@@ -37,6 +48,7 @@ pub(super) fn project(
     let secrets = secrets(&fields, environment, problems);
     let time_zone = time_zone(&fields, problems);
     let group_types = group_types(&fields, problems);
+    let matching = matching(&fields, problems);
     let (token, token_place) = token?;
     Some(ProjectFile {
         token: token.to_owned(),
@@ -45,7 +57,25 @@ pub(super) fn project(
         secrets: secrets?,
         time_zone: time_zone?,
         group_types: group_types?,
+        matching: matching?,
     })
+}
+
+/// The version, if there is one; none and a problem if it is no such version.
+fn matching(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Option<PropertyMatching>> {
+    let Some(node) = fields.get("property_matching_version") else {
+        return Some(None);
+    };
+    let version = match &node.value {
+        Yaml::Number(number) if number.as_i64() == Some(1) => Some(PropertyMatching::V1),
+        Yaml::Number(number) if number.as_i64() == Some(2) => Some(PropertyMatching::V2),
+        _ => None,
+    };
+    if version.is_none() {
+        let message = format!("there is no version `{}` of PostHog's `exact`", node.to_json());
+        problems.add(node.place, message, "write 1, or 2 for a project that is new at PostHog");
+    }
+    version.map(Some)
 }
 
 fn group_types(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Vec<String>> {
@@ -124,9 +154,9 @@ fn time_zone(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<jiff::t
 }
 
 /// Reads a cohort's file; its name is the key.
-pub(super) fn cohort(text: &str, problems: &mut Problems<'_>) -> Option<CohortDraft> {
-    let node = node::parse(text, problems)?;
-    let fields = node.fields("a cohort", &["description", "members", "examples"], problems)?;
+pub(super) fn cohort(node: &Node, problems: &mut Problems<'_>) -> Option<CohortDraft> {
+    let known = ["description", "members", "examples", carried::KEY];
+    let fields = node.fields("a cohort", &known, problems)?;
     let description = description(&fields, problems);
     let example = "members: { did: purchase, within: 5m }";
     let members = fields.need("members", "a cohort", example, problems);
@@ -146,8 +176,7 @@ pub(super) fn cohort(text: &str, problems: &mut Problems<'_>) -> Option<CohortDr
 }
 
 /// Reads a flag's file; its name is the key.
-pub(super) fn flag(key: &str, text: &str, problems: &mut Problems<'_>) -> Option<FlagDraft> {
-    let node = node::parse(text, problems)?;
+pub(super) fn flag(key: &str, node: &Node, problems: &mut Problems<'_>) -> Option<FlagDraft> {
     let known = ["description", "active", "variants", "payloads", "rules"];
     let fields = node.fields("a flag", &known, problems)?;
     let description = description(&fields, problems);
