@@ -41,6 +41,8 @@ impl Setup {
     pub fn embedded() -> Self {
         let setup = Setup { settings: BTreeMap::new(), definitions: Vec::new() };
         let setup = setup.set("SLUICE_LOG", "embedded").set("SLUICE_CHECKPOINT_INTERVAL_MS", "250");
+        // Many nodes and tests share the processors: a story of overload says so itself.
+        let setup = setup.set("SLUICE_OVERLOAD_WAIT_MS", "never");
         shop::DEFINITIONS.iter().fold(setup, |setup, (path, yaml)| setup.define(path, yaml))
     }
 

@@ -4,9 +4,9 @@
 //! - [`windows`], [`registers`], [`links`] and [`people`] are laws; [`tidy`], [`conformance`] and
 //!   [`definitions`] check what is written.
 //! - [`scenarios`], [`faults`], [`kinds`], [`identity`], [`groups`], [`keeping`], [`forget`],
-//!   [`edits`], [`explain`], [`hostile`], [`limits`], [`kafka`], [`clickhouse`], [`losses`],
-//!   [`members`], [`outages`], [`disk`], [`positions`], [`usage`], [`import`] and [`sdk`] are
-//!   stories; [`replay`] kills the binary, again and again.
+//!   [`edits`], [`explain`], [`hostile`], [`limits`], [`overload`], [`kafka`], [`clickhouse`],
+//!   [`losses`], [`members`], [`outages`], [`disk`], [`positions`], [`usage`], [`import`] and
+//!   [`sdk`] are stories; [`replay`] kills the binary, again and again.
 //! - `image` drives the image, where a container engine answers.
 //! - [`agreement`] compares with what SDKs decide for themselves.
 #![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
@@ -41,6 +41,7 @@ mod members;
 mod naive;
 mod oracle;
 mod outages;
+mod overload;
 mod people;
 mod positions;
 mod proof;

@@ -11,6 +11,7 @@ use schemas::time::Clock;
 use crate::address::TrustedProxies;
 use crate::limits::{Elapsed, Limits};
 use crate::metrics::Metrics;
+use crate::pressure::Pressure;
 
 /// What routes need.
 pub struct App<L, A> {
@@ -28,6 +29,8 @@ pub struct App<L, A> {
     pub request_within: Duration,
     /// Who may ask how often.
     pub limits: Arc<Limits>,
+    /// Who is turned away while too many ask.
+    pub pressure: Arc<Pressure>,
     /// Who is believed about whom a request is of.
     pub trusted_proxies: Arc<TrustedProxies>,
     /// What is counted.
@@ -46,6 +49,7 @@ impl<L, A> Clone for App<L, A> {
             monotonic: Arc::clone(&self.monotonic),
             request_within: self.request_within,
             limits: Arc::clone(&self.limits),
+            pressure: Arc::clone(&self.pressure),
             trusted_proxies: Arc::clone(&self.trusted_proxies),
             metrics: Arc::clone(&self.metrics),
             registry: Arc::clone(&self.registry),

@@ -20,6 +20,8 @@ pub mod members;
 pub mod metrics;
 mod needs;
 pub mod person;
+pub mod pressure;
+pub mod probe;
 mod protocols;
 pub mod rollout;
 pub mod server;

@@ -137,7 +137,7 @@ fn serve(settings: &Settings) -> anyhow::Result<()> {
 
 /// Answers HTTP until a signal, then drains, and stops the node.
 fn answer<L: Log + Append>(settings: &Settings, node: Node<L>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Runtime::new()?;
+    let runtime = runtime()?;
     let app = node.app.clone();
     let answered = runtime.block_on(async {
         let listener = listen(settings).await?;
@@ -151,6 +151,13 @@ fn answer<L: Log + Append>(settings: &Settings, node: Node<L>) -> anyhow::Result
     answered
 }
 
+/// What answers HTTP. Its workers look for requests after every few answers rather than after 61:
+/// one that comes waits for those before it alone, and how busy they are is known in time.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    const ANSWERS: u32 = 8;
+    tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(ANSWERS).build()
+}
+
 async fn listen(settings: &Settings) -> anyhow::Result<tokio::net::TcpListener> {
     tokio::net::TcpListener::bind(settings.listen).await.with_context(|| {
         format!("{} can't be listened on; give another with --listen", settings.listen)
@@ -162,6 +169,9 @@ async fn serve_until<L: Log + Append>(
     app: evaluator::app::App<lookup::Here, L>,
     stop: impl Future<Output = ()>,
 ) {
+    if let Err(error) = evaluator::probe::start(&app.pressure, &app.monotonic) {
+        tracing::warn!(%error, "overload isn't noticed: nobody is turned away for it");
+    }
     let patience = Patience { headers: app.request_within, drain: DRAIN_WAIT };
     if !evaluator::listener::serve(listener, router(app), patience, stop).await {
         tracing::warn!("requests still under way after {DRAIN_WAIT:?} are cut off");
@@ -185,7 +195,7 @@ async fn stop_signal() {
 fn develop(settings: &Settings, traffic: bool) -> anyhow::Result<()> {
     let clocks = clocks();
     let node = embedded(settings, &clocks)?;
-    let runtime = tokio::runtime::Runtime::new()?;
+    let runtime = runtime()?;
     let view = dev::View {
         store: Arc::clone(&node.store),
         catalog: Arc::clone(&node.catalog),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use evaluator::app::App;
 use evaluator::limits::Limits;
+use evaluator::pressure::Pressure;
 use prometheus_client::registry::Registry;
 use schemas::append::Append;
 use schemas::catalog::Catalog;
@@ -87,6 +88,7 @@ impl<L: Log + Append> Node<L> {
             monotonic: Arc::clone(&clocks.elapsed),
             request_within: settings.request_timeout,
             limits: Arc::new(Limits::new(settings.rate_limits, &clocks.elapsed)),
+            pressure: Arc::new(Pressure::new(settings.overload_wait)),
             trusted_proxies: Arc::new(settings.trusted_proxies.clone()),
             metrics: answers,
             registry: Arc::new(registry),

@@ -73,6 +73,11 @@ pub const SETTINGS: &[Setting] = &[
         address=50:1250,token=10:625",
     ),
     setting(
+        "overload_wait_ms",
+        "1",
+        "milliseconds that requests wait before some are turned away with 503, or never",
+    ),
+    setting(
         "trusted_proxies",
         "127.0.0.0/8,::1",
         "addresses and networks whose X-Forwarded-For is believed",
@@ -117,6 +122,7 @@ pub struct Settings {
     pub hot_bytes: usize,
     pub request_timeout: Duration,
     pub rate_limits: Allowed,
+    pub overload_wait: Option<Duration>,
     pub trusted_proxies: TrustedProxies,
     pub cache_bytes: usize,
     pub log_retention_ms: i64,
@@ -268,6 +274,9 @@ fn check(said: &Said, mistakes: &mut Vec<String>) -> Settings {
         skew_ms: check.number("skew_ms", 0, SKEW_MS_MAX),
         lateness_ms: check.number("lateness_ms", 0, 34_560_000_000),
         unknown_after_ms: check.number_or_never("unknown_after_ms"),
+        overload_wait: check
+            .number_or_never("overload_wait_ms")
+            .map(|wait_ms| Duration::from_millis(wait_ms.unsigned_abs())),
         log_level: check.text("log_level"),
     }
 }

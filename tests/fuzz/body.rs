@@ -14,6 +14,7 @@ use axum::http::{Request, header};
 use evaluator::app::App;
 use evaluator::limits::{Allowed, Elapsed, Limits};
 use evaluator::metrics::Metrics;
+use evaluator::pressure::Pressure;
 use evaluator::server::router;
 use libfuzzer_sys::fuzz_target;
 use prometheus_client::registry::Registry;
@@ -115,6 +116,7 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
         limits: Arc::new(Limits::new(Allowed::default(), &elapsed)),
         monotonic: elapsed,
         trusted_proxies: Arc::default(),
+        pressure: Arc::new(Pressure::new(None)),
         metrics: Arc::new(Metrics::new(&mut registry)),
         registry: Arc::new(registry),
     };

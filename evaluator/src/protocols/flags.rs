@@ -72,6 +72,9 @@ async fn check<L: Lookup, A: Append>(
     if admitted == Admitted::No {
         return Err(Refusal::TooOften);
     }
+    if !app.pressure.admits(project_id) {
+        return Err(Refusal::Overloaded);
+    }
     let at_least = asked_position(headers)?;
     let wait = asked_wait(headers)?;
     if !at_least.is_empty() && waits(app, &token, &context) {

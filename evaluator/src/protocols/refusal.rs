@@ -33,6 +33,8 @@ pub enum Refusal {
     NotThere(String),
     /// Whoever asks has asked too often.
     TooOften,
+    /// More is asked than can be answered in time.
+    Overloaded,
     /// The log didn't take the events; nothing of the request may be taken for stored.
     Unavailable(String),
 }
@@ -54,6 +56,7 @@ impl Refusal {
             Refusal::NoAccess => "no_access",
             Refusal::NotThere(_) => "not_there",
             Refusal::TooOften => "too_often",
+            Refusal::Overloaded => "overloaded",
             Refusal::Unavailable(_) => "unavailable",
         }
     }
@@ -74,7 +77,8 @@ impl Refusal {
             | Refusal::NoSecret
             | Refusal::WrongSecret
             | Refusal::NoAccess
-            | Refusal::TooOften => None,
+            | Refusal::TooOften
+            | Refusal::Overloaded => None,
         }
     }
 }
@@ -132,6 +136,14 @@ impl IntoResponse for Refusal {
                     attr: None,
                 },
             ),
+            // Released SDKs ask no second time after this: no storm follows.
+            Refusal::Overloaded => {
+                let what = "More is asked than can be answered in time: ask again in a moment.";
+                let mut response = text(StatusCode::SERVICE_UNAVAILABLE, what.to_owned());
+                let headers = response.headers_mut();
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                response
+            }
             Refusal::OtherProject(what) => text(StatusCode::FORBIDDEN, what),
             Refusal::NoAccess => authentication(
                 StatusCode::FORBIDDEN,

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use evaluator::app::App;
 use evaluator::limits::{Allowed, Elapsed, Limits};
 use evaluator::metrics::Metrics;
+use evaluator::pressure::Pressure;
 use evaluator::server::router;
 use http_body_util::BodyExt;
 use prometheus_client::registry::Registry;
@@ -117,6 +118,7 @@ impl Shop {
             request_within: Duration::from_secs(20),
             monotonic: elapsed,
             trusted_proxies: Arc::default(),
+            pressure: Arc::new(Pressure::new(None)),
             metrics,
             registry: Arc::new(registry),
         });

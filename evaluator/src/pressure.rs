@@ -1,0 +1,266 @@
+//! Pressure: how long requests wait before anybody looks at them, and who is turned away while
+//! that is too long.
+//!
+//! A wait that stays, rather than one that passes, is overload. Then a part of the requests is
+//! turned away at once: as much as keeps the wait short, tried out as congestion control does it
+//! (CoDel's standing queue, and a share that shrinks quickly and grows slowly). Projects share
+//! what is left evenly, so that a flood of one is turned away before anything of another.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use schemas::ids::ProjectId;
+
+/// For how long all waits have to be too long before anybody is turned away.
+const BEGINS_AFTER: Duration = Duration::from_millis(100);
+/// For how long they are looked at together from then on.
+const LOOK: Duration = Duration::from_millis(5);
+/// What the share that is answered is multiplied by at least and at most while the wait is too
+/// long: the longer, the less; and while it isn't.
+const SHRINKS: (f64, f64) = (0.5, 0.95);
+const GROWS: f64 = 1.02;
+/// And where there is hardly any wait.
+const GROWS_FREELY: f64 = 1.06;
+const SHARE_LEAST: f64 = 0.01;
+/// How much of what projects asked before counts, each time.
+const REMEMBERED: f64 = 0.9;
+/// What is always answered of a project, of what is remembered of it.
+const SELDOM: f64 = 1.0;
+/// Projects that asked for less than this lately are forgotten.
+const ASKED_LEAST: f64 = 0.01;
+
+/// Who is turned away.
+pub struct Pressure {
+    /// None where nobody ever is.
+    wait_max: Option<Duration>,
+    is_high: AtomicBool,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The shortest of the waits that are looked at together.
+    shortest: Duration,
+    /// Since when they are.
+    since: Duration,
+    /// Of all requests, the share that is answered.
+    share: f64,
+    projects: FxHashMap<ProjectId, Asking>,
+}
+
+/// What a project asks under pressure.
+#[derive(Clone, Copy)]
+struct Asking {
+    /// Requests lately, the newest counting most.
+    asked: f64,
+    /// The share of them that is answered.
+    share: f64,
+    /// What is left over of it.
+    credit: f64,
+}
+
+impl Default for Asking {
+    /// Whoever comes new is answered.
+    fn default() -> Self {
+        Asking { asked: 0.0, share: 1.0, credit: 0.0 }
+    }
+}
+
+impl Pressure {
+    /// Turns requests away once they wait for longer than `wait_max`; never, if there is none.
+    pub fn new(wait_max: Option<Duration>) -> Self {
+        let state = State {
+            shortest: Duration::MAX,
+            since: Duration::ZERO,
+            share: 1.0,
+            projects: FxHashMap::default(),
+        };
+        Pressure { wait_max, is_high: AtomicBool::new(false), state: Mutex::new(state) }
+    }
+
+    /// Whether anybody is turned away now.
+    pub fn is_high(&self) -> bool {
+        self.is_high.load(Ordering::Relaxed)
+    }
+
+    /// Whether it ever looks at waits.
+    pub fn looks(&self) -> bool {
+        self.wait_max.is_some()
+    }
+
+    /// Tells how long something waited, as requests do, until `now`: since the process began.
+    pub fn waited(&self, wait: Duration, now: Duration) {
+        let Some(wait_max) = self.wait_max else { return };
+        let mut state = self.state.lock();
+        if state.shortest == Duration::MAX {
+            state.since = now.saturating_sub(wait);
+        }
+        state.shortest = state.shortest.min(wait);
+        let (is_short, looked) = (state.shortest <= wait_max, now.saturating_sub(state.since));
+        if !self.is_high() {
+            if is_short {
+                state.shortest = Duration::MAX;
+            } else if looked >= BEGINS_AFTER {
+                self.is_high.store(true, Ordering::Relaxed);
+            }
+            return;
+        }
+        if looked < LOOK {
+            return;
+        }
+        let factor = match is_short {
+            false => {
+                let by = wait_max.as_secs_f64() / state.shortest.as_secs_f64();
+                by.sqrt().clamp(SHRINKS.0, SHRINKS.1)
+            }
+            true if state.shortest <= wait_max / 4 => GROWS_FREELY,
+            true => GROWS,
+        };
+        state.share = (state.share * factor).max(SHARE_LEAST);
+        state.shortest = Duration::MAX;
+        if state.share >= 1.0 {
+            state.share = 1.0;
+            state.projects.clear();
+            self.is_high.store(false, Ordering::Relaxed);
+        } else {
+            state.divide();
+        }
+    }
+
+    /// Whether a request of this project is answered.
+    pub fn admits(&self, project: ProjectId) -> bool {
+        if !self.is_high() {
+            return true;
+        }
+        let mut state = self.state.lock();
+        let asking = state.projects.entry(project).or_default();
+        asking.asked += 1.0;
+        asking.credit += asking.share;
+        let is_admitted = asking.credit >= 1.0;
+        if is_admitted {
+            asking.credit -= 1.0;
+        }
+        is_admitted
+    }
+}
+
+impl State {
+    /// Gives each project as much as any other gets, or all it asks for if that is less.
+    fn divide(&mut self) {
+        let mut asked: Vec<f64> = self.projects.values().map(|asking| asking.asked).collect();
+        asked.sort_by(f64::total_cmp);
+        let mut left = self.share * asked.iter().sum::<f64>();
+        let mut each = f64::INFINITY;
+        for (at, asked_here) in asked.iter().enumerate() {
+            each = left / (asked.len() - at) as f64;
+            if *asked_here > each {
+                break;
+            }
+            left -= asked_here;
+            each = f64::INFINITY;
+        }
+        // Whoever asks seldom is answered in any case.
+        let each = each.max(SELDOM);
+        self.projects.retain(|_, asking| {
+            asking.share = (each / asking.asked).min(1.0);
+            asking.asked *= REMEMBERED;
+            asking.asked > ASKED_LEAST
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_micros(1_500);
+    const SHORT: Duration = Duration::from_micros(100);
+    const BUSY: ProjectId = ProjectId(1);
+    const QUIET: ProjectId = ProjectId(2);
+
+    fn pressure() -> Pressure {
+        Pressure::new(Some(Duration::from_millis(1)))
+    }
+
+    /// A wait each millisecond, for so long.
+    fn under(pressure: &Pressure, now_ms: &mut u64, ms: u64, wait: Duration) {
+        for _ in 0..ms {
+            *now_ms += 1;
+            pressure.waited(wait, Duration::from_millis(*now_ms));
+        }
+    }
+
+    fn admitted(pressure: &Pressure, project: ProjectId, requests: u32) -> u32 {
+        (0..requests).map(|_| u32::from(pressure.admits(project))).sum()
+    }
+
+    #[test]
+    fn a_wait_that_passes_turns_nobody_away() {
+        let (pressure, mut now_ms) = (pressure(), 0);
+        for _ in 0..100 {
+            under(&pressure, &mut now_ms, 98, LONG);
+            under(&pressure, &mut now_ms, 1, SHORT);
+        }
+        assert!(!pressure.is_high());
+        assert_eq!(admitted(&pressure, BUSY, 1_000), 1_000);
+        under(&pressure, &mut now_ms, 100, LONG);
+        assert!(pressure.is_high());
+        let never = Pressure::new(None);
+        under(&never, &mut now_ms, 1_000, LONG);
+        assert!(!never.is_high() && never.admits(BUSY));
+    }
+
+    #[test]
+    fn who_is_answered_becomes_fewer_until_the_wait_is_short_and_then_all_again() {
+        let (pressure, mut now_ms) = (pressure(), 0);
+        under(&pressure, &mut now_ms, 100, LONG);
+        let mut last = 1_001;
+        for _ in 0..20 {
+            under(&pressure, &mut now_ms, 6, LONG);
+            let answered = admitted(&pressure, BUSY, 1_000);
+            assert!(answered < last || answered == 10, "{answered} after {last}");
+            last = answered;
+        }
+        assert!(last < 60, "{last}");
+        let mut rounds = 0;
+        while pressure.is_high() {
+            under(&pressure, &mut now_ms, 6, SHORT);
+            admitted(&pressure, BUSY, 1_000);
+            rounds += 1;
+            assert!(rounds < 100);
+        }
+        assert_eq!(admitted(&pressure, BUSY, 1_000), 1_000);
+    }
+
+    #[test]
+    fn a_flood_of_one_project_is_turned_away_before_anything_of_another() {
+        let (pressure, mut now_ms) = (pressure(), 0);
+        under(&pressure, &mut now_ms, 100, LONG);
+        let (mut busy, mut quiet) = (0, 0);
+        for round in 0..20 {
+            let wait = if round < 10 { LONG } else { Duration::from_micros(500) };
+            under(&pressure, &mut now_ms, 6, wait);
+            busy = admitted(&pressure, BUSY, 1_000);
+            quiet = admitted(&pressure, QUIET, 20);
+        }
+        assert!((50..300).contains(&busy), "{busy} of 1,000");
+        assert_eq!(quiet, 20);
+    }
+
+    #[test]
+    fn projects_that_ask_for_more_than_there_is_get_the_same() {
+        let (pressure, mut now_ms) = (pressure(), 0);
+        under(&pressure, &mut now_ms, 100, LONG);
+        let (mut one, mut other) = (0, 0);
+        for round in 0..60 {
+            let wait = if round < 10 { LONG } else { Duration::from_micros(1_000) };
+            under(&pressure, &mut now_ms, 6, wait);
+            one = admitted(&pressure, BUSY, 10_000);
+            other = admitted(&pressure, QUIET, 30_000);
+            // What grows is left out here: two shares of the same pressure are compared.
+            pressure.state.lock().share = 0.2;
+        }
+        assert!(one.abs_diff(other) <= 100, "{one} and {other}");
+    }
+}
