@@ -69,13 +69,14 @@ fn written(project: &Project, flag: &Flag) -> Value {
     let groups = rules.rules.iter().map(|rule| {
         json!({
             "properties": filters(project, rule),
-            "rollout_percentage": rule.rollout_percent,
+            "rollout_percentage": percentage(rule.rollout_percent),
             "variant": rule.variant,
         })
     });
-    let variants = rules.variants.iter().map(
-        |variant| json!({ "key": variant.key, "name": "", "rollout_percentage": variant.percent }),
-    );
+    let variants = rules.variants.iter().map(|variant| {
+        let percentage = percentage(variant.percent);
+        json!({ "key": variant.key, "name": "", "rollout_percentage": percentage })
+    });
     let variants: Vec<Value> = variants.collect();
     json!({
         "id": flag.id,
@@ -103,6 +104,13 @@ fn written(project: &Project, flag: &Flag) -> Value {
         },
         "has_experiment": flag.has_experiment,
     })
+}
+
+/// Whole where it is: to SDKs in Go `100.0` is no number from 0 to 100, and one such flag is none
+/// at all.
+fn percentage(percent: f64) -> Value {
+    let whole = percent as u8;
+    if f64::from(whole) == percent { json!(whole) } else { json!(percent) }
 }
 
 /// PostHog's cohorts by id, but those of which an SDK would say something else than we do, or

@@ -9,7 +9,7 @@ use schemas::catalog::{Catalog, Project};
 use schemas::lookup::Lookup;
 use serde_json::Value;
 
-use super::access::{checked, named};
+use super::access::{checked, named, opened};
 use super::body::Query;
 use super::refusal::Refusal;
 use crate::app::App;
@@ -28,6 +28,8 @@ pub async fn remote_config<L: Lookup, A: Append>(
     let query = Query::parse(uri.query());
     let project = match query.token.as_deref() {
         Some(token) => named(&catalog, Some(token), &headers),
+        // Older SDKs send no token, as posthog-go 1.5 does, but a secret is of one project.
+        None if project == "@current" => opened(&catalog, &headers),
         None => numbered(&catalog, &project).and_then(|it| checked(&catalog, it, &headers)),
     };
     match project.and_then(|project| payload(project, &flag)) {

@@ -76,13 +76,13 @@ pub async fn recording(uri: Uri, _: Bytes) -> Response {
     done(&Query::parse(uri.query()))
 }
 
+// `surveys` is left out: told that there are none, posthog-js fetches the script that shows them.
 fn config(project: &Project) -> Value {
     json!({
         "token": project.token,
         "supportedCompression": ["gzip", "gzip-js"],
         "hasFeatureFlags": has_flags(project),
         "sessionRecording": false,
-        "surveys": false,
         "heatmaps": false,
         "capturePerformance": false,
         // Where it is absent, new visitors' clicks aren't captured.

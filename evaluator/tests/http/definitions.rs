@@ -247,6 +247,23 @@ fn a_flag_of_yaml_is_one_of_posthogs() {
     assert_eq!(told["flags"], expected);
 }
 
+/// As PostHog writes them: posthog-go refuses the whole body for one `100.0`.
+#[test]
+fn a_whole_percentage_is_told_as_one() {
+    let flag = "variants: { control: 50%, banner: 49.5%, none: 0.5% }\n\
+        rules: [ { rollout: 100% }, { rollout: 0% }, { rollout: 0.5% }, { rollout: 12.5% } ]\n";
+    let told = feed(&Shop::with(&[("shop/flags/f.yaml", flag)]));
+    let filters = &told["flags"][0]["filters"];
+    let percentages = |of: &Value| -> Vec<Value> {
+        let each = of.as_array().expect("a list").iter();
+        each.map(|member| member["rollout_percentage"].clone()).collect()
+    };
+    let groups = [json!(100), json!(0), json!(0.5), json!(12.5)];
+    assert_eq!(percentages(&filters["groups"]), groups);
+    let variants = [json!(50), json!(49.5), json!(0.5)];
+    assert_eq!(percentages(&filters["multivariate"]["variants"]), variants);
+}
+
 #[test]
 fn what_posthog_can_say_is_said() {
     for (when, filters) in [

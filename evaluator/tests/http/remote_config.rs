@@ -61,6 +61,7 @@ fn a_payload_is_answered_as_it_is_stored() {
             format!("@current/feature_flags/{flag}/remote_config?token=phc_shop"),
             format!("@current/feature_flags/{flag}/remote_config/?token=phc_shop"),
             format!("12/feature_flags/{flag}/remote_config"),
+            format!("@current/feature_flags/{flag}/remote_config/"),
         ] {
             let answer = ask(&shop, &path, "phs_shop");
             assert_eq!((answer.status, answer.text().as_str()), (200, payload), "{path}");
@@ -74,7 +75,8 @@ fn a_payload_is_answered_as_it_is_stored() {
 fn what_is_no_remote_configuration_or_nobodys_business_is_refused() {
     let shop = shop();
     for (path, secret, status, said) in [
-        ("@current/feature_flags/theme/remote_config", "phs_shop", 404, "no project \"@current\""),
+        ("@current/feature_flags/theme/remote_config", "phs_zoo", 404, "no flag \"theme\""),
+        ("@current/feature_flags/theme/remote_config", "phs_none", 401, "authentication_failed"),
         ("13/feature_flags/theme/remote_config", "phs_shop", 404, "no project \"13\""),
         ("12/feature_flags/theme/remote_config", "phs_zoo", 403, "permission_denied"),
         ("12/feature_flags/theme/remote_config", "phs_none", 401, "authentication_failed"),

@@ -26,7 +26,6 @@ fn the_configuration_leaves_on_what_sluice_has() {
     assert_eq!(config["analytics"]["endpoint"], "/i/v0/e/");
     let off = [
         "sessionRecording",
-        "surveys",
         "heatmaps",
         "capturePerformance",
         "isAuthenticated",
@@ -35,6 +34,7 @@ fn the_configuration_leaves_on_what_sluice_has() {
         "conversations",
     ];
     off.iter().for_each(|key| assert_eq!(config[*key], false, "{key}"));
+    assert_eq!(config.get("surveys"), None, "for `false` it would fetch a script that isn't there");
     let without = Shop::with(&[]);
     let config = from_browser(&without, Method::GET, "/array/phc_shop/config").json();
     assert_eq!(config["hasFeatureFlags"], false);
