@@ -38,11 +38,31 @@ pub fn sdk_node() -> PathBuf {
     std::env::var_os("SDK_NODE").map_or_else(|| "node".into(), PathBuf::from)
 }
 
-/// The `node_modules` that has posthog-node.
+/// The `node_modules` that has posthog-node and posthog-js.
 pub fn sdk_node_modules() -> PathBuf {
     tool("SDK_NODE_MODULES", |path| {
-        path.ends_with("node_modules") && path.join("posthog-node").is_dir()
+        path.ends_with("node_modules") && path.join("posthog-js").is_dir()
     })
+}
+
+/// A Go; the system's, if nothing is said.
+pub fn sdk_go() -> PathBuf {
+    std::env::var_os("SDK_GO").map_or_else(|| "go".into(), PathBuf::from)
+}
+
+/// The folder in which Go keeps posthog-go and what it has compiled.
+pub fn sdk_go_cache() -> PathBuf {
+    tool("SDK_GO_CACHE", |path| path.join("modules/github.com/posthog").is_dir())
+}
+
+/// A Chromium. None where none can be had: the variable is there and says nothing.
+pub fn sdk_chromium() -> Option<PathBuf> {
+    let debians = PathBuf::from("/usr/bin/chromium");
+    match std::env::var_os("SDK_CHROMIUM") {
+        Some(said) if said.is_empty() => None,
+        None if debians.is_file() => Some(debians),
+        _ => Some(tool("SDK_CHROMIUM", |path| path.ends_with("chromium") && path.is_file())),
+    }
 }
 
 /// What the variable names, or else the newest thing in the cache that `fits`.
