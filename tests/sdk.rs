@@ -10,7 +10,7 @@ use crate::shop::{SECRET, TOKEN};
 use crate::tools;
 
 /// A tour is a few dozen requests, and the start of an interpreter, a compiler or a browser.
-const TOUR_WITHIN: Duration = Duration::from_secs(120);
+const TOUR_WITHIN: Duration = Duration::from_secs(300);
 
 #[test]
 fn posthog_python_captures_and_asks() {
