@@ -226,7 +226,7 @@ impl<'a> Folder<'a> {
         &mut self,
         files: &[(Kind<'a>, &'a Source)],
     ) -> Option<(String, Option<yaml::ProjectFile>)> {
-        let (_, source) = files.iter().find(|(kind, _)| matches!(kind, Kind::Project))?;
+        let (_, source) = files.iter().rfind(|(kind, _)| matches!(kind, Kind::Project))?;
         let mut problems = Problems::of(&source.path);
         let read = yaml::project(&source.text, self.environment, &mut problems);
         self.found.extend(problems.into_found());
