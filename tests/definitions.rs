@@ -55,6 +55,39 @@ fn every_cohort_on_the_page_is_right() {
     }
 }
 
+/// Cohorts that flags on the page name stand on the page in other files.
+#[test]
+fn every_flag_on_the_page_is_right() {
+    let flags: Vec<String> =
+        blocks("yaml").into_iter().filter(|block| block.contains("\nrules:")).collect();
+    assert!(flags.len() >= 2, "the page has lost its flags: {}", flags.len());
+    let files = flags.iter().enumerate();
+    let mut files: BTreeMap<String, String> =
+        files.map(|(at, text)| (format!("flags/page-{at}.yaml"), text.clone())).collect();
+    let hesitating = "members: { did: added to cart, within: 5m }\n".to_owned();
+    files.insert("cohorts/hesitating.yaml".to_owned(), hesitating);
+    let home = folder(&files);
+    let (content, said) = harness::check(home.path());
+    assert!(content, "{said}");
+    let schema = crate::conformance::schema_of("flag");
+    let complaints = |text: &str| {
+        let value: Value = serde_saphyr::from_str(text).expect("YAML");
+        crate::conformance::complaints(&schema, &value)
+    };
+    for text in flags {
+        assert_eq!(complaints(&text), Vec::<String>::new(), "{text}");
+    }
+    for wrong in [
+        "rules: [ { value: [ 1 ] } ]",
+        "rules: [ { on miss: stop } ]",
+        "rules: []\ndefault: null",
+        "rules: []\nseed: 5",
+        "variants: { a: { value: 1 } }\nrules: []",
+    ] {
+        assert_ne!(complaints(wrong), Vec::<String>::new(), "{wrong}");
+    }
+}
+
 #[test]
 fn every_posthog_form_on_the_page_loads() {
     let blocks = blocks("json");

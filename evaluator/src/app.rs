@@ -31,6 +31,8 @@ pub struct App<L, A> {
     pub limits: Arc<Limits>,
     /// Who is turned away while too many ask.
     pub pressure: Arc<Pressure>,
+    /// Whether versions of `/flags` that know typed values are told them.
+    pub typed_records: bool,
     /// Who is believed about whom a request is of.
     pub trusted_proxies: Arc<TrustedProxies>,
     /// What is counted.
@@ -50,6 +52,7 @@ impl<L, A> Clone for App<L, A> {
             request_within: self.request_within,
             limits: Arc::clone(&self.limits),
             pressure: Arc::clone(&self.pressure),
+            typed_records: self.typed_records,
             trusted_proxies: Arc::clone(&self.trusted_proxies),
             metrics: Arc::clone(&self.metrics),
             registry: Arc::clone(&self.registry),

@@ -12,7 +12,7 @@ use schemas::lookup::Facts;
 use crate::behaviour::Seen;
 use crate::context::Context;
 use crate::decide::decide;
-use crate::decision::{Decision, Outcome, Reason};
+use crate::decision::{Decision, Reason};
 use crate::group::Groups;
 use crate::person::Person;
 use crate::truth::{Truth, Why};
@@ -98,11 +98,11 @@ impl<'a> Asked<'a> {
         if let Reason::Failed(why) = decided.reason {
             return Truth::Open(why);
         }
-        let Outcome { enabled, variant, .. } = decided.outcome;
+        let outcome = decided.outcome;
         let is = match answer {
-            FlagAnswer::On => enabled,
-            FlagAnswer::Off => !enabled,
-            FlagAnswer::Variant(asked) => variant == Some(asked.as_str()),
+            FlagAnswer::On => outcome.enabled(),
+            FlagAnswer::Off => !outcome.enabled(),
+            FlagAnswer::Variant(asked) => outcome.variant() == Some(asked.as_str()),
         };
         is.into()
     }

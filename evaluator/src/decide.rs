@@ -1,14 +1,17 @@
 //! Deciding one flag: enrolment, holdout, then its rules in order, as PostHog does
-//! (`posthog.md` 4.3).
+//! (`posthog.md` 4.3 and 3.7).
 
 use std::borrow::Cow;
 
-use schemas::flag::{Aggregation, Bucketing, Flag, Rule, Rules, enrollment_key};
+use schemas::flag::{
+    Aggregation, Bucketing, ConfigVersion, Flag, Release, Rule, RuleType, Rules, Variant,
+    enrollment_key,
+};
 use schemas::unknown::Unknown;
 use serde_json::Value;
 
 use crate::cohort::Asked;
-use crate::decision::{Decision, Outcome, Reason};
+use crate::decision::{Decision, Given, Outcome, Reason};
 use crate::rollout;
 use crate::truth::{Truth, Why};
 
@@ -20,6 +23,9 @@ pub fn decide<'a>(flag: &'a Flag, asked: &Asked<'a>) -> Decision<'a> {
     };
     if flag.lacks_dependency {
         return Decision { reason: Reason::MissingDependency, ..Decision::off(flag) };
+    }
+    if flag.config_version == ConfigVersion::Two {
+        return by_rules(flag, rules, asked);
     }
     let enrolled = rules.enrollment.then(|| enrolled(flag, rules, asked)).flatten();
     let decided = enrolled.or_else(|| held_out(flag, rules, asked));
@@ -36,8 +42,8 @@ fn enrolled<'a>(flag: &'a Flag, rules: &'a Rules, asked: &Asked<'a>) -> Option<D
         },
         Err(unknown) => return Some(Decision::failed_for(flag, Why::Unknown(unknown))),
     };
-    let payload = rules.payloads.get("true").filter(|_| enrolled).map(String::as_str);
-    let outcome = Outcome { enabled: enrolled, variant: None, payload };
+    let stored = rules.payloads.get("true").filter(|_| enrolled).map(String::as_str);
+    let outcome = Outcome { value: Given::Switch(enrolled), arm: None, stored };
     Some(Decision { flag, outcome, reason: Reason::Enrollment, condition_index: Some(0) })
 }
 
@@ -54,50 +60,54 @@ fn held_out<'a>(flag: &'a Flag, rules: &'a Rules, asked: &Asked<'a>) -> Option<D
             context.device_id.as_deref().unwrap_or(&context.distinct_id)
         }
     };
-    rollout::is_held_out(identifier, holdout.percent).then(|| {
-        let payload = rules.payloads.get(&holdout.variant).map(String::as_str);
-        let outcome = Outcome { enabled: true, variant: Some(&holdout.variant), payload };
+    rollout::is_held_out(holdout, identifier).then(|| {
+        let stored = rules.payloads.get(&holdout.variant).map(String::as_str);
+        let (value, arm) = (Given::Text(&holdout.variant), Some(holdout.variant.as_str()));
+        let outcome = Outcome { value, arm, stored };
         Decision { flag, outcome, reason: Reason::Holdout, condition_index: None }
     })
 }
 
 /// What became of a rule.
 enum Ruled<'a> {
-    /// It didn't match, for this reason.
+    /// It says nothing, for this reason: what comes after is asked.
     Missed(Reason<'a>),
-    /// It gives this.
-    Gives(Outcome<'a>),
-    /// It can't be decided; if it matches it gives this, or nothing.
-    Open(Why<'a>, Option<Outcome<'a>>),
+    /// It decides.
+    Decides(Settled<'a>),
+    /// It can't be decided; if it matches it gives this.
+    Open(Why<'a>, Outcome<'a>),
 }
 
+/// What is given, and why.
+type Settled<'a> = (Reason<'a>, Outcome<'a>);
+
 fn by_rules<'a>(flag: &'a Flag, rules: &'a Rules, asked: &Asked<'a>) -> Decision<'a> {
+    let by_two = flag.config_version == ConfigVersion::Two;
     let mut told: Option<(Reason<'a>, usize)> = None;
-    let mut outcome = Outcome::default();
+    let mut outcome = default_of(rules);
+    if by_two && matches!(Identity::of(flag, &rules.aggregation, asked), Identity::NoGroup) {
+        let outcome = Outcome { value: Given::Nothing, ..Outcome::default() };
+        return Decision { outcome, reason: Reason::NoGroupType, ..Decision::off(flag) };
+    }
     // Why some rule is open, and what such rules may give.
     let mut open: Option<Why<'a>> = None;
     let mut possible: Vec<Outcome<'a>> = Vec::new();
     for (index, rule) in rules.rules.iter().enumerate() {
-        let reason = match ruled(flag, rules, rule, asked) {
-            Ruled::Missed(reason) => reason,
-            Ruled::Gives(given) => {
-                outcome = given;
-                Reason::ConditionMatch
+        match ruled(flag, rules, rule, asked) {
+            Ruled::Missed(reason) => {
+                if !by_two && told.is_none_or(|(best, _)| reason.score() >= best.score()) {
+                    told = Some((reason, index));
+                }
             }
-            Ruled::Open(why, Some(given)) => {
+            Ruled::Decides((reason, given)) => {
+                outcome = given;
+                told = Some((reason, index));
+                break;
+            }
+            Ruled::Open(why, given) => {
                 open.get_or_insert(why);
                 possible.push(given);
-                continue;
             }
-            // An open rule whose rollout misses changes nothing: the rollout has decided it.
-            Ruled::Open(..) => Reason::OutOfRolloutBound,
-        };
-        if told.is_none_or(|(best, _)| reason.score() >= best.score()) {
-            told = Some((reason, index));
-        }
-        let is_last = rule.ends_on_miss && reason == Reason::OutOfRolloutBound;
-        if reason == Reason::ConditionMatch || is_last {
-            break;
         }
     }
     match open {
@@ -122,27 +132,65 @@ fn ruled<'a>(flag: &'a Flag, rules: &'a Rules, rule: &'a Rule, asked: &Asked<'a>
         Truth::True => None,
         Truth::Open(why) => Some(why),
     };
-    let given = match (identity, is_certain(rules, rule)) {
-        (Identity::Known(identifier), _) => {
-            let is_within = rollout::is_within(&flag.key, &identifier, rule.rollout_percent);
-            is_within.then(|| outcome_of(flag, rules, rule, &identifier))
+    if let (Identity::Unknown(unknown), false) = (&identity, is_certain(rules, &rule.release)) {
+        let why = why.unwrap_or(Why::Unknown(*unknown));
+        return Ruled::Open(why, open_outcome(rules, &rule.release));
+    }
+    match (why, settled(flag, rules, &rule.release, &identity)) {
+        (None, Some(settled)) => Ruled::Decides(settled),
+        // An open rule whose rollout misses changes nothing: the rollout has decided it.
+        (_, None) => Ruled::Missed(Reason::OutOfRolloutBound),
+        // What comes after is asked only if it doesn't match.
+        (Some(why), Some((_, given))) => Ruled::Open(why, given),
+    }
+}
+
+/// What a rule that matches gives; none to those whom its rollout leaves to the next.
+fn settled<'a>(
+    flag: &'a Flag,
+    rules: &'a Rules,
+    release: &'a Release,
+    identity: &Identity<'_>,
+) -> Option<Settled<'a>> {
+    let default = |reason| Some((reason, default_of(rules)));
+    if release.paused {
+        return default(Reason::Paused);
+    }
+    let identifier = match identity {
+        // Rules never hash nobody's id, and so it has no share in anything.
+        Identity::Known(identifier) => {
+            let is_somebody = flag.config_version == ConfigVersion::One || !identifier.is_empty();
+            (is_somebody || is_for_all(release)).then_some(identifier.as_ref())
         }
         // Whoever is hashed, it is the same.
-        (_, true) => Some(outcome_of(flag, rules, rule, "")),
-        (Identity::Unknown(unknown), false) => {
-            let why = why.unwrap_or(Why::Unknown(unknown));
-            // It may give any variant, or none.
-            return Ruled::Open(why, Some(Outcome { enabled: true, ..Outcome::default() }));
-        }
-        (Identity::NoGroup | Identity::NoDevice, false) => None,
+        _ => is_certain(rules, release).then_some(""),
     };
-    match (why, given) {
-        (None, Some(given)) => Ruled::Gives(given),
-        (None, None) => Ruled::Missed(Reason::OutOfRolloutBound),
-        // What comes after is asked only if it doesn't match.
-        (Some(why), None) if rule.ends_on_miss => Ruled::Open(why, Some(Outcome::default())),
-        (Some(why), given) => Ruled::Open(why, given),
+    let held_out = release.holdout.as_ref().zip(identifier);
+    if held_out.is_some_and(|(holdout, who)| rollout::is_held_out(holdout, who)) {
+        return default(Reason::Holdout);
     }
+    let seed = rules.seed(&flag.key, release);
+    let within = identifier.filter(|who| rollout::is_within(seed, who, release.rollout_percent));
+    match within {
+        Some(identifier) => {
+            let is_split = release
+                .origin
+                .as_ref()
+                .is_some_and(|origin| origin.rule_type == RuleType::Experiment && origin.is_linked);
+            let reason = if is_split { Reason::Split } else { Reason::ConditionMatch };
+            Some((reason, outcome_of(flag, rules, release, identifier)))
+        }
+        None if release.ends_on_miss => default(Reason::OutOfRolloutBound),
+        None => None,
+    }
+}
+
+fn is_for_all(release: &Release) -> bool {
+    release.origin.as_ref().is_some_and(|origin| origin.rule_type == RuleType::TargetedRelease)
+}
+
+fn default_of(rules: &Rules) -> Outcome<'_> {
+    Outcome { value: Given::of(&rules.default), ..Outcome::default() }
 }
 
 /// Whose hash decides.
@@ -186,21 +234,49 @@ impl<'a> Identity<'a> {
 }
 
 /// Whether a rule that matches gives the same to everybody, whatever their hash.
-fn is_certain(rules: &Rules, rule: &Rule) -> bool {
-    let is_pinned = rule.variant.as_ref().is_some_and(|pinned| has(rules, pinned));
-    let mut effective = rules.variants.iter().filter(|variant| variant.percent > 0.0);
+fn is_certain(rules: &Rules, release: &Release) -> bool {
+    let is_given = release.value.is_some() || pinned(rules, release).is_some();
+    let mut effective = rules.variants(release).iter().filter(|variant| variant.percent > 0.0);
     let one = effective.next().is_none_or(|only| only.percent >= 100.0);
-    rule.rollout_percent >= 100.0 && (is_pinned || one)
+    release.rollout_percent >= 100.0 && release.holdout.is_none() && (is_given || one)
 }
 
-fn has(rules: &Rules, variant: &str) -> bool {
-    rules.variants.iter().any(|other| other.key == variant)
+/// What a rule may give of which nobody knows whom it hashes.
+fn open_outcome<'a>(rules: &Rules, release: &Release) -> Outcome<'a> {
+    let is_switch = rules.variants(release).is_empty() && release.value.is_none();
+    // Any variant, the default, or what the next rule says: nothing is the same as that.
+    let is_same = is_switch && !release.ends_on_miss;
+    let value = if is_same { Given::Switch(true) } else { Given::Nothing };
+    Outcome { value, ..Outcome::default() }
 }
 
-fn outcome_of<'a>(flag: &Flag, rules: &'a Rules, rule: &'a Rule, identifier: &str) -> Outcome<'a> {
-    let pinned = rule.variant.as_deref().filter(|pinned| has(rules, pinned));
-    let variant = pinned.or_else(|| rollout::variant(&flag.key, identifier, &rules.variants));
-    let stored = rules.payloads.get(variant.unwrap_or("true"));
-    let payload = rule.payload.as_ref().or(stored).map(String::as_str);
-    Outcome { enabled: true, variant, payload }
+fn pinned<'a>(rules: &'a Rules, release: &Release) -> Option<&'a Variant> {
+    let named = release.variant.as_deref()?;
+    rules.variants.iter().find(|variant| variant.key == named)
+}
+
+fn outcome_of<'a>(
+    flag: &Flag,
+    rules: &'a Rules,
+    release: &'a Release,
+    identifier: &str,
+) -> Outcome<'a> {
+    let own = release.payload.as_deref();
+    if let Some(value) = &release.value {
+        let value = Given::of(value);
+        let of_on = || rules.payloads.get("true").filter(|_| value == Given::Switch(true));
+        return Outcome { value, arm: None, stored: own.or_else(|| of_on().map(String::as_str)) };
+    }
+    let seed = rules.seed(&flag.key, release);
+    let hashed = || rollout::variant(seed, identifier, rules.variants(release));
+    // A rule's own weights are all there is; only the last bits may be missing.
+    let variant = pinned(rules, release).or_else(hashed).or(release.variants.last());
+    let value = match variant {
+        Some(Variant { value: Some(value), .. }) => Given::of(value),
+        Some(variant) => Given::Text(&variant.key),
+        None => Given::Switch(true),
+    };
+    let arm = variant.map(|variant| variant.key.as_str());
+    let stored = own.or_else(|| rules.payloads.get(arm.unwrap_or("true")).map(String::as_str));
+    Outcome { value, arm, stored }
 }

@@ -1,23 +1,25 @@
 //! Rollout by hash, as PostHog does it, so that nobody changes sides when a host name changes.
 
-use schemas::flag::Variant;
+use schemas::flag::{Holdout, Variant};
 use sha1::{Digest, Sha1};
 
 /// 15 hex digits of ones; as a binary64 it is exactly 2^60.
 const SCALE: f64 = 0x0FFF_FFFF_FFFF_FFFF_u64 as f64;
 
-/// Where `<flag key>.<identifier><salt>` falls between 0 and 1. An empty identifier is at 0.
-pub fn hash(flag_key: &str, identifier: &str, salt: &str) -> f64 {
+/// Where `<seed>.<identifier><salt>` falls between 0 and 1; a flag's seed is its key, unless it
+/// says another. An empty identifier is at 0.
+pub fn hash(seed: &str, identifier: &str, salt: &str) -> f64 {
     if identifier.is_empty() {
         return 0.0;
     }
-    hash_of(&[flag_key, ".", identifier, salt])
+    hash_of(&[seed, ".", identifier, salt])
 }
 
-/// Whether the identifier is held out by a holdout of so many percent; every flag that has the
-/// holdout asks the same, and an empty identifier falls somewhere like any other.
-pub fn is_held_out(identifier: &str, percent: f64) -> bool {
-    percent >= 100.0 || hash_of(&["holdout-", identifier]) <= percent / 100.0
+/// Whether the identifier is held out; every flag that has the holdout asks the same, and an empty
+/// identifier falls somewhere like any other.
+pub fn is_held_out(holdout: &Holdout, identifier: &str) -> bool {
+    let percent = holdout.percent;
+    percent >= 100.0 || hash_of(&[&holdout.seed, identifier]) <= percent / 100.0
 }
 
 fn hash_of(parts: &[&str]) -> f64 {
@@ -30,21 +32,21 @@ fn hash_of(parts: &[&str]) -> f64 {
 }
 
 /// Whether the identifier is within the rollout; the boundary is.
-pub fn is_within(flag_key: &str, identifier: &str, rollout_percent: f64) -> bool {
-    rollout_percent >= 100.0 || hash(flag_key, identifier, "") <= rollout_percent / 100.0
+pub fn is_within(seed: &str, identifier: &str, rollout_percent: f64) -> bool {
+    rollout_percent >= 100.0 || hash(seed, identifier, "") <= rollout_percent / 100.0
 }
 
 /// The variant that the identifier falls on; none if the shares don't reach so far.
-pub fn variant<'a>(flag_key: &str, identifier: &str, variants: &'a [Variant]) -> Option<&'a str> {
+pub fn variant<'a>(seed: &str, identifier: &str, variants: &'a [Variant]) -> Option<&'a Variant> {
     if variants.is_empty() {
         return None;
     }
-    let at = hash(flag_key, identifier, "variant");
+    let at = hash(seed, identifier, "variant");
     let mut end = 0.0;
     for variant in variants {
         end += variant.percent / 100.0;
         if at < end {
-            return Some(&variant.key);
+            return Some(variant);
         }
     }
     None
@@ -54,14 +56,17 @@ pub fn variant<'a>(flag_key: &str, identifier: &str, variants: &'a [Variant]) ->
 mod tests {
     use super::*;
 
+    fn arm(key: &str, percent: f64) -> Variant {
+        Variant { key: key.to_owned(), percent, value: None }
+    }
+
     /// Nobody's hash is zero, and a variant of no share has nobody.
     #[test]
     fn a_variant_begins_where_the_one_before_ends() {
         let variant_of = |shares: [f64; 2]| {
             let named = ["a", "b"].into_iter().zip(shares);
-            let variants: Vec<Variant> =
-                named.map(|(key, percent)| Variant { key: key.to_owned(), percent }).collect();
-            variant("flag", "", &variants).map(str::to_owned)
+            let variants: Vec<Variant> = named.map(|(key, percent)| arm(key, percent)).collect();
+            variant("flag", "", &variants).map(|variant| variant.key.clone())
         };
         assert_eq!(variant_of([0.0, 100.0]).as_deref(), Some("b"));
         assert_eq!(variant_of([1.0, 99.0]).as_deref(), Some("a"));
@@ -74,6 +79,11 @@ mod tests {
             ("checkout-layout", "user-61", "variant", 0.569_825_222_454_771_3),
             ("org-dashboard", "42", "", 0.599_746_605_166_016_7),
             ("beta-search", "ünïcødé-😀", "", 0.741_521_257_800_715_2),
+            // Of a seed apart from the key, by Python's hashlib:
+            // int(sha1(b"spring-sale.annvariant").hexdigest()[:15], 16) / 2**60
+            ("spring-sale", "ann", "", 0.046_111_336_254_334_04),
+            ("spring-sale", "ann", "variant", 0.617_409_983_050_200_2),
+            ("checkout-2026", "ann", "variant", 0.476_247_480_098_833_05),
         ] {
             assert_eq!(hash(key, identifier, salt), expected, "{key}.{identifier}{salt}");
         }
@@ -86,6 +96,10 @@ mod tests {
         {
             assert_eq!(hash_of(&["holdout-", identifier]), expected, "holdout-{identifier}");
         }
+        let is_held_out = |identifier: &str, percent| {
+            let (variant, seed) = ("holdout-1".to_owned(), "holdout-".to_owned());
+            is_held_out(&Holdout { variant, percent, seed }, identifier)
+        };
         assert!(is_held_out("user-31", 2.0) && !is_held_out("user-31", 1.9));
         assert!(is_held_out("", 100.0) && !is_held_out("", 0.0));
     }
@@ -94,9 +108,9 @@ mod tests {
     fn shares_decide_in_their_order() {
         let variant_of = |percents: [f64; 2]| {
             let [a, b] = percents;
-            let variants =
-                [("a", a), ("b", b)].map(|(key, percent)| Variant { key: key.to_owned(), percent });
-            variant("checkout-layout", "user-61", &variants).map(str::to_owned)
+            let variants = [arm("a", a), arm("b", b)];
+            let variant = variant("checkout-layout", "user-61", &variants);
+            variant.map(|variant| variant.key.clone())
         };
         assert_eq!(variant_of([57.0, 43.0]).as_deref(), Some("a"));
         assert_eq!(variant_of([56.0, 44.0]).as_deref(), Some("b"));

@@ -89,6 +89,7 @@ impl<L: Log + Append> Node<L> {
             request_within: settings.request_timeout,
             limits: Arc::new(Limits::new(settings.rate_limits, &clocks.elapsed)),
             pressure: Arc::new(Pressure::new(settings.overload_wait)),
+            typed_records: settings.typed_records,
             trusted_proxies: Arc::new(settings.trusted_proxies.clone()),
             metrics: answers,
             registry: Arc::new(registry),

@@ -82,6 +82,11 @@ pub const SETTINGS: &[Setting] = &[
         "127.0.0.0/8,::1",
         "addresses and networks whose X-Forwarded-For is believed",
     ),
+    setting(
+        "typed_records",
+        "off",
+        "whether /flags tells typed values from v=3 on: on, or off for the records of v=2",
+    ),
     setting("log_level", "info", "what is logged: error, warn, info, debug, or a filter"),
 ];
 
@@ -130,6 +135,7 @@ pub struct Settings {
     pub skew_ms: i64,
     pub lateness_ms: i64,
     pub unknown_after_ms: Option<i64>,
+    pub typed_records: bool,
     pub log_level: String,
 }
 
@@ -277,6 +283,7 @@ fn check(said: &Said, mistakes: &mut Vec<String>) -> Settings {
         overload_wait: check
             .number_or_never("overload_wait_ms")
             .map(|wait_ms| Duration::from_millis(wait_ms.unsigned_abs())),
+        typed_records: check.one_of("typed_records", &[("off", false), ("on", true)]),
         log_level: check.text("log_level"),
     }
 }

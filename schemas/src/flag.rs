@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::cohort::Condition;
 use crate::fault::Fault;
+use crate::flag_value::FlagValue;
 
 /// A feature flag.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Flag {
     /// Whether a person who logs in keeps what the anonymous visitor was given (PostHog's
     /// experience continuity).
     pub keeps_value: bool,
+    /// By which of PostHog's two sets of rules it is decided.
+    pub config_version: ConfigVersion,
     /// Whether a flag that it depends on isn't there, or leads back to it: it is off then.
     pub lacks_dependency: bool,
     /// As PostHog has it, with every key; nothing of YAML.
@@ -52,7 +55,11 @@ impl Flag {
 pub struct Rules {
     /// In order; the first that matches decides.
     pub rules: Vec<Rule>,
-    /// In stored order; empty for a boolean flag.
+    /// What those get whom no rule gives anything.
+    pub default: FlagValue,
+    /// What is hashed in front of whoever asks, if it isn't the flag's key.
+    pub seed: Option<String>,
+    /// In stored order; empty for a flag without, or whose rules have their own.
     pub variants: Vec<Variant>,
     /// JSON text by variant key, or by `"true"`.
     pub payloads: BTreeMap<String, String>,
@@ -64,11 +71,36 @@ pub struct Rules {
     pub aggregation: Aggregation,
 }
 
+impl Rules {
+    /// What is hashed in front of whoever a rule is asked of.
+    pub fn seed<'r>(&'r self, flag_key: &'r str, release: &'r Release) -> &'r str {
+        release.seed.as_deref().or(self.seed.as_deref()).unwrap_or(flag_key)
+    }
+
+    /// The variants that a rule chooses from.
+    pub fn variants<'r>(&'r self, release: &'r Release) -> &'r [Variant] {
+        if release.variants.is_empty() { &self.variants } else { &release.variants }
+    }
+}
+
+/// Which of PostHog's two sets of rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConfigVersion {
+    /// Release conditions, and what YAML says.
+    #[default]
+    One,
+    /// Rules with an id each: no empty id is ever hashed, and what a rule that was passed says
+    /// isn't told.
+    Two,
+}
+
 /// A share of people who are kept out of experiments.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Holdout {
-    /// The variant that they get.
+    /// The variant that they get of a flag that is held out as a whole.
     pub variant: String,
+    /// What is hashed in front of them.
+    pub seed: String,
     /// Their share, 0 to 100.
     pub percent: f64,
 }
@@ -126,14 +158,90 @@ pub struct Rule {
     pub when: Condition,
     /// Whom it is about.
     pub aggregation: Aggregation,
+    /// What they get.
+    pub release: Release,
+}
+
+/// What a rule gives to how many of those it is for.
+#[derive(Clone, Debug)]
+pub struct Release {
     /// 0 to 100.
     pub rollout_percent: f64,
-    /// Whether nothing after it is asked when it matches and its rollout misses.
+    /// What those get whom the rollout misses: the default if it ends there, else what the next
+    /// rule says.
     pub ends_on_miss: bool,
+    /// What is hashed, if it isn't what the flag's other rules hash.
+    pub seed: Option<String>,
+    /// Given to all alike, instead of a variant.
+    pub value: Option<FlagValue>,
     /// Given instead of the hashed variant, when it names one.
     pub variant: Option<String>,
+    /// Chosen from by hash instead of the flag's.
+    pub variants: Vec<Variant>,
     /// JSON text given instead of the variant's payload.
     pub payload: Option<String>,
+    /// Who gets the default of all that it is for.
+    pub holdout: Option<Holdout>,
+    /// Whether all get the default for now.
+    pub paused: bool,
+    /// Which of PostHog's rules it is, where they have names.
+    pub origin: Option<Origin>,
+}
+
+impl Default for Release {
+    fn default() -> Self {
+        Release {
+            rollout_percent: 100.0,
+            ends_on_miss: false,
+            seed: None,
+            value: None,
+            variant: None,
+            variants: Vec::new(),
+            payload: None,
+            holdout: None,
+            paused: false,
+            origin: None,
+        }
+    }
+}
+
+/// A rule as PostHog names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// A UUID.
+    pub id: String,
+    /// What kind of rule.
+    pub rule_type: RuleType,
+    /// Whether it is the rule of an experiment that is run: its variants are told then.
+    pub is_linked: bool,
+}
+
+/// PostHog's kinds of rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleType {
+    /// One value for all.
+    TargetedRelease,
+    /// One value for a share.
+    PercentageRollout,
+    /// Variants for a share.
+    Experiment,
+}
+
+impl RuleType {
+    /// PostHog's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            RuleType::TargetedRelease => "targeted_release",
+            RuleType::PercentageRollout => "percentage_rollout",
+            RuleType::Experiment => "experiment",
+        }
+    }
+
+    /// The kind of PostHog's word.
+    pub fn named(name: &str) -> Option<RuleType> {
+        let types = [RuleType::TargetedRelease, RuleType::PercentageRollout, RuleType::Experiment];
+        types.into_iter().find(|of| of.name() == name)
+    }
 }
 
 /// One arm of a multivariate flag.
@@ -143,6 +251,8 @@ pub struct Variant {
     pub key: String,
     /// Its share, 0 to 100.
     pub percent: f64,
+    /// What those get who fall on it, if it isn't the key.
+    pub value: Option<FlagValue>,
 }
 
 /// The person property by which people enrol themselves for a flag.

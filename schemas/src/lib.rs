@@ -20,6 +20,7 @@ pub mod fault;
 pub mod feed;
 pub mod filter;
 pub mod flag;
+pub mod flag_value;
 pub mod forgetting;
 pub mod group;
 pub mod ids;

@@ -115,6 +115,7 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
         request_within: Duration::from_secs(20),
         limits: Arc::new(Limits::new(Allowed::default(), &elapsed)),
         monotonic: elapsed,
+        typed_records: true,
         trusted_proxies: Arc::default(),
         pressure: Arc::new(Pressure::new(None)),
         metrics: Arc::new(Metrics::new(&mut registry)),

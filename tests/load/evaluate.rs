@@ -33,7 +33,7 @@ pub fn run(arguments: &Arguments) -> crate::Outcome {
     let facts = facts(&project, arguments.events);
     let context = Context { distinct_id: "ann".to_owned(), ..Context::default() };
     let decided = evaluate(&project, &context, &facts, NOW_MS);
-    let on = decided.iter().filter(|decision| decision.outcome.enabled).count();
+    let on = decided.iter().filter(|decision| decision.outcome.enabled()).count();
     let failed = decided.iter().filter(|decision| decision.failed()).count();
     println!(
         "{} conditions of a person with {} events, {} bytes: {on} on, {failed} failed",

@@ -103,6 +103,8 @@ pub struct JudgedRule<'a> {
     pub rollout_hash: Option<f64>,
     /// Whether its rollout has them.
     pub is_within: bool,
+    /// Where they fall among variants that the rule has of its own.
+    pub variant_hash: Option<f64>,
 }
 
 /// Why a flag is for somebody what it is; none of a flag that is inactive, which nobody gets.
@@ -153,24 +155,29 @@ fn judge<'a>(
     asked: &Asked<'a>,
     tree: &mut Tree<'a, '_>,
 ) -> Judged<'a> {
-    let hash = |aggregation, salt| match Identity::of(flag, aggregation, asked) {
-        Identity::Known(identifier) => Some(rollout::hash(&flag.key, &identifier, salt)),
+    let hash = |seed, aggregation, salt| match Identity::of(flag, aggregation, asked) {
+        Identity::Known(identifier) => Some(rollout::hash(seed, &identifier, salt)),
         _ => None,
     };
     let judged = rules.rules.iter().map(|rule| {
-        let rollout_hash = hash(&rule.aggregation, "");
-        let everybody = rule.rollout_percent >= 100.0;
-        let is_within = |at: f64| everybody || at <= rule.rollout_percent / 100.0;
+        let release = &rule.release;
+        let seed = rules.seed(&flag.key, release);
+        let rollout_hash = hash(seed, &rule.aggregation, "");
+        let everybody = release.rollout_percent >= 100.0;
+        let is_within = |at: f64| everybody || at <= release.rollout_percent / 100.0;
+        let has_own = !release.variants.is_empty();
         JudgedRule {
             rule,
             when: tree.node(&rule.when),
             rollout_hash,
             is_within: rollout_hash.map_or(everybody, is_within),
+            variant_hash: has_own.then(|| hash(seed, &rule.aggregation, "variant")).flatten(),
         }
     });
+    let seed = rules.seed.as_deref().unwrap_or(&flag.key);
     Judged {
         rules: judged.collect(),
-        variant_hash: hash(&rules.aggregation, "variant"),
+        variant_hash: hash(seed, &rules.aggregation, "variant"),
         variants: &rules.variants,
     }
 }

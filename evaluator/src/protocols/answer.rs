@@ -1,6 +1,5 @@
 //! Answers to flag requests, in PostHog's shapes (`posthog.md` 1.5 and 1.6).
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemas::catalog::Project;
@@ -9,6 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::body::Query;
+use super::record::{Records, TypedRecords};
 use crate::decision::Decision;
 
 /// How decisions are laid out.
@@ -22,6 +22,8 @@ pub enum Shape {
     Legacy,
     /// A record by key.
     Two,
+    /// A record by key, with a typed value.
+    Typed,
 }
 
 /// Where flags are asked for.
@@ -34,10 +36,12 @@ pub enum Endpoint {
 }
 
 impl Shape {
-    /// What a version stands for; a version that isn't a whole number is the first.
-    pub fn of(endpoint: Endpoint, query: &Query) -> Self {
+    /// What a version stands for; a version that isn't a whole number is the first. Typed values
+    /// are told where the settings have them told.
+    pub fn of(endpoint: Endpoint, query: &Query, typed_records: bool) -> Self {
         let version = query.version.as_deref().map(|version| version.parse().unwrap_or(1));
         match (endpoint, version) {
+            (Endpoint::Flags, Some(3..)) if typed_records => Shape::Typed,
             (Endpoint::Flags, None) if query.config.is_none() => Shape::Two,
             (Endpoint::Flags, Some(2..)) | (Endpoint::Decide, Some(4..)) => Shape::Two,
             (Endpoint::Flags, _) | (Endpoint::Decide, Some(3)) => Shape::Legacy,
@@ -74,10 +78,10 @@ impl Serialize for Answer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         let failed = self.unkept || self.decisions.iter().any(Decision::failed);
-        if matches!(self.shape, Shape::Legacy | Shape::Two) {
+        if !matches!(self.shape, Shape::Keys | Shape::On) {
             map.serialize_entry("errorsWhileComputingFlags", &failed)?;
         }
-        let on = self.decisions.iter().filter(|decision| decision.outcome.enabled);
+        let on = self.decisions.iter().filter(|decision| decision.outcome.enabled());
         match self.shape {
             Shape::Keys => {
                 let keys: Vec<&str> = on.map(|decision| decision.flag.key.as_str()).collect();
@@ -89,6 +93,7 @@ impl Serialize for Answer<'_> {
                 map.serialize_entry("featureFlags", &values)?;
             }
             Shape::Two => map.serialize_entry("flags", &Records(self.decisions))?,
+            Shape::Typed => map.serialize_entry("flags", &TypedRecords(self.decisions))?,
             Shape::Legacy => {
                 map.serialize_entry("featureFlags", &Values(self.decisions))?;
                 map.serialize_entry("featureFlagPayloads", &Payloads(self.decisions))?;
@@ -137,63 +142,6 @@ pub fn has_flags(project: &Project) -> bool {
     project.flags.iter().any(|flag| flag.active)
 }
 
-struct Records<'a>(&'a [Decision<'a>]);
-
-impl Serialize for Records<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|decision| {
-            let reason = Reason {
-                code: decision.reason.code(),
-                condition_index: decision.condition_index,
-                description: decision.reason.description(decision.condition_index),
-            };
-            let metadata = Metadata {
-                id: decision.flag.id,
-                version: decision.flag.version,
-                description: decision.flag.description.as_deref(),
-                payload: decision.outcome.payload,
-                has_experiment: decision.flag.has_experiment,
-            };
-            let record = Record {
-                key: &decision.flag.key,
-                enabled: decision.outcome.enabled,
-                variant: decision.outcome.variant,
-                failed: decision.failed(),
-                reason,
-                metadata,
-            };
-            (&decision.flag.key, record)
-        }))
-    }
-}
-
-#[derive(Serialize)]
-struct Record<'a> {
-    key: &'a str,
-    enabled: bool,
-    variant: Option<&'a str>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    failed: bool,
-    reason: Reason<'a>,
-    metadata: Metadata<'a>,
-}
-
-#[derive(Serialize)]
-struct Reason<'a> {
-    code: &'static str,
-    condition_index: Option<usize>,
-    description: Cow<'a, str>,
-}
-
-#[derive(Serialize)]
-struct Metadata<'a> {
-    id: i64,
-    version: i64,
-    description: Option<&'a str>,
-    payload: Option<&'a str>,
-    has_experiment: bool,
-}
-
 struct Values<'a>(&'a [Decision<'a>]);
 
 impl Serialize for Values<'_> {
@@ -203,9 +151,9 @@ impl Serialize for Values<'_> {
 }
 
 fn value(decision: &Decision<'_>) -> Value {
-    match decision.outcome.variant {
+    match decision.outcome.variant() {
         Some(variant) => Value::from(variant),
-        None => Value::from(decision.outcome.enabled),
+        None => Value::from(decision.outcome.enabled()),
     }
 }
 
@@ -214,7 +162,7 @@ struct Payloads<'a>(&'a [Decision<'a>]);
 impl Serialize for Payloads<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let held = self.0.iter().filter_map(|decision| {
-            let payload = decision.outcome.payload?;
+            let payload = decision.outcome.payload()?;
             Some((&decision.flag.key, payload))
         });
         serializer.collect_map(held)

@@ -57,7 +57,7 @@ pub fn answer(about: &About, question: Question<'_>, explained: &Explanation<'_>
             };
             say("rules", rules(judged, decided));
             if !judged.variants.is_empty() {
-                say("variants", variants(judged));
+                say("variants", variants(judged.variants, judged.variant_hash));
             }
         }
         Some(Err(fault)) => {
@@ -82,11 +82,11 @@ fn verdict(verdict: &Verdict<'_>) -> Value {
 
 fn decided(decision: &Decision<'_>) -> Value {
     let outcome = decision.outcome;
-    let payload = outcome.payload.map(|json| serde_json::from_str(json).unwrap_or(json!(json)));
+    let payload = outcome.payload().map(|json| serde_json::from_str(json).unwrap_or(json!(json)));
     json!({
-        "value": outcome.variant.map_or(json!(outcome.enabled), |variant| json!(variant)),
-        "enabled": outcome.enabled,
-        "variant": outcome.variant,
+        "value": outcome.value.json(),
+        "enabled": outcome.enabled(),
+        "variant": outcome.variant(),
         "payload": payload.unwrap_or(Value::Null),
         "failed": decision.failed(),
         "reason": {
@@ -105,27 +105,56 @@ fn changes(next: &Next<'_>, now_ms: i64) -> Value {
 }
 
 fn rules(judged: &Judged<'_>, decided: Option<usize>) -> Value {
-    let rule = |(index, judged): (usize, &JudgedRule<'_>)| {
-        json!({
-            "index": index,
-            "decided": decided == Some(index),
-            "when": node(&judged.when),
-            "rollout": {
-                "percent": judged.rule.rollout_percent,
-                "person_at_percent": judged.rollout_hash.map(|at| at * 100.0),
-                "within": judged.is_within,
-            },
-            "variant": judged.rule.variant,
-        })
-    };
-    judged.rules.iter().enumerate().map(rule).collect()
+    let rules = judged.rules.iter().enumerate();
+    rules.map(|(index, judged)| rule(index, judged, decided == Some(index))).collect()
 }
 
-fn variants(judged: &Judged<'_>) -> Value {
-    let share = |variant: &Variant| json!({ "key": variant.key, "percent": variant.percent });
-    let shares: Vec<Value> = judged.variants.iter().map(share).collect();
-    let at_percent = judged.variant_hash.map(|at| at * 100.0);
-    json!({ "person_at_percent": at_percent, "shares": shares })
+fn rule(index: usize, judged: &JudgedRule<'_>, decided: bool) -> Value {
+    let release = &judged.rule.release;
+    let mut told = json!({
+        "index": index,
+        "decided": decided,
+        "when": node(&judged.when),
+        "rollout": {
+            "percent": release.rollout_percent,
+            "person_at_percent": judged.rollout_hash.map(|at| at * 100.0),
+            "within": judged.is_within,
+        },
+        "variant": release.variant,
+    });
+    let mut say = |name: &str, value: Value| told[name] = value;
+    if let Some(origin) = &release.origin {
+        say("id", json!(origin.id));
+        say("rule_type", json!(origin.rule_type.name()));
+    }
+    if let Some(value) = &release.value {
+        say("value", value.json().clone());
+    }
+    if !release.variants.is_empty() {
+        say("variants", variants(&release.variants, judged.variant_hash));
+    }
+    if release.ends_on_miss {
+        say("on_miss", json!("default"));
+    }
+    if release.paused {
+        say("paused", json!(true));
+    }
+    if let Some(holdout) = &release.holdout {
+        say("held_out_percent", json!(holdout.percent));
+    }
+    told
+}
+
+fn variants(variants: &[Variant], hash: Option<f64>) -> Value {
+    let share = |variant: &Variant| {
+        let mut share = json!({ "key": variant.key, "percent": variant.percent });
+        if let Some(value) = &variant.value {
+            share["value"] = value.json().clone();
+        }
+        share
+    };
+    let shares: Vec<Value> = variants.iter().map(share).collect();
+    json!({ "person_at_percent": hash.map(|at| at * 100.0), "shares": shares })
 }
 
 fn cohort(expanded: &Expanded<'_>) -> Value {

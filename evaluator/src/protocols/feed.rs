@@ -5,14 +5,15 @@ use schemas::catalog::Project;
 use schemas::cohort::Condition;
 use schemas::feed::Feed;
 use schemas::filter::PropertyMatching;
-use schemas::flag::{Bucketing, Flag, FlagIndex, Runtime};
+use schemas::flag::{Bucketing, ConfigVersion, Flag, FlagIndex, Runtime};
 use serde_json::{Map, Value, json};
 
-use super::said::{ABSENT_COHORT, chain, filters};
+use super::said::{ABSENT_COHORT, chain, conditions, percentage};
 
 /// All flags of the project, and those of its cohorts that an SDK can evaluate.
 pub fn feed(project: &Project) -> Feed {
     let flags = project.flags.iter().map(|flag| match &flag.raw {
+        Some(raw) if flag.config_version == ConfigVersion::Two => ruled(project, flag, raw),
         Some(raw) => imported(project, flag, raw),
         None => written(project, flag),
     });
@@ -52,6 +53,16 @@ fn imported(project: &Project, flag: &Flag, raw: &Value) -> Value {
     told
 }
 
+/// PostHog's flag of rules, which no SDK knows yet: one without release conditions is off to them.
+fn ruled(project: &Project, flag: &Flag, raw: &Value) -> Value {
+    let mut told = raw.clone();
+    told["filters"] = json!({ "groups": conditions(project, flag) });
+    // Neither counts for rules.
+    told["ensure_experience_continuity"] = json!(false);
+    told["bucketing_identifier"] = json!("distinct_id");
+    told
+}
+
 /// The flag with this key, or with this id where no key is like it.
 fn flag_named(project: &Project, key: &Value) -> Option<FlagIndex> {
     let text = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
@@ -66,13 +77,6 @@ fn written(project: &Project, flag: &Flag) -> Value {
         return Value::Null;
     };
     debug_assert!(!rules.enrollment && rules.holdout.is_none(), "YAML has neither");
-    let groups = rules.rules.iter().map(|rule| {
-        json!({
-            "properties": filters(project, rule),
-            "rollout_percentage": percentage(rule.rollout_percent),
-            "variant": rule.variant,
-        })
-    });
     let variants = rules.variants.iter().map(|variant| {
         let percentage = percentage(variant.percent);
         json!({ "key": variant.key, "name": "", "rollout_percentage": percentage })
@@ -84,7 +88,7 @@ fn written(project: &Project, flag: &Flag) -> Value {
         "name": flag.description.as_deref().unwrap_or_default(),
         "key": flag.key,
         "filters": {
-            "groups": groups.collect::<Value>(),
+            "groups": conditions(project, flag),
             "multivariate": (!variants.is_empty()).then(|| json!({ "variants": variants })),
             "payloads": rules.payloads,
         },
@@ -104,13 +108,6 @@ fn written(project: &Project, flag: &Flag) -> Value {
         },
         "has_experiment": flag.has_experiment,
     })
-}
-
-/// Whole where it is: to SDKs in Go `100.0` is no number from 0 to 100, and one such flag is none
-/// at all.
-fn percentage(percent: f64) -> Value {
-    let whole = percent as u8;
-    if f64::from(whole) == percent { json!(whole) } else { json!(percent) }
 }
 
 /// PostHog's cohorts by id, but those of which an SDK would say something else than we do, or

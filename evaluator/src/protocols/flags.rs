@@ -92,7 +92,7 @@ async fn check<L: Lookup, A: Append>(
         unkept: !is_kept,
         request_id: request_id(headers),
         evaluated_at_ms: now_ms,
-        shape: Shape::of(endpoint, &query),
+        shape: Shape::of(endpoint, &query, app.typed_records),
         config: has_config(endpoint, &query).then(|| config(project)),
     };
     let json = serde_json::to_vec(&answer).unwrap_or_default();
@@ -177,7 +177,7 @@ fn waits<L, A>(app: &App<L, A>, token: &str, context: &Context) -> bool {
 fn count<L, A>(app: &App<L, A>, decisions: &[Decision<'_>]) {
     let (mut on, mut failed) = (0, 0);
     for decision in decisions {
-        on += u64::from(decision.outcome.enabled);
+        on += u64::from(decision.outcome.enabled());
         if decision.failed() {
             failed += 1;
             app.metrics.failed(decision.reason.code());

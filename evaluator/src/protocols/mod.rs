@@ -21,6 +21,7 @@ mod keep;
 mod lenient;
 pub mod often;
 pub mod position;
+mod record;
 pub mod refusal;
 pub mod remote_config;
 mod runtime;

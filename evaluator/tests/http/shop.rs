@@ -79,7 +79,12 @@ impl Shop {
 
     /// A shop with these definitions.
     pub fn with(files: &[(&str, &str)]) -> Self {
-        Shop::serving(Shop::compiled(files))
+        Shop::serving(Shop::compiled(files), false)
+    }
+
+    /// The same, where `/flags` tells typed values.
+    pub fn typed(files: &[(&str, &str)]) -> Self {
+        Shop::serving(Shop::compiled(files), true)
     }
 
     /// What these definitions say.
@@ -94,7 +99,7 @@ impl Shop {
         compiled.expect("definitions in order").catalog
     }
 
-    fn serving(catalog: Catalog) -> Self {
+    fn serving(catalog: Catalog, typed_records: bool) -> Self {
         let project = Arc::clone(catalog.project(TOKEN).expect("the shop"));
         let complete =
             |matcher: &schemas::catalog::Matcher| (matcher.id, Coverage::Since(i64::MIN));
@@ -117,6 +122,7 @@ impl Shop {
             limits: Arc::new(Limits::new(Allowed::default(), &elapsed)),
             request_within: Duration::from_secs(20),
             monotonic: elapsed,
+            typed_records,
             trusted_proxies: Arc::default(),
             pressure: Arc::new(Pressure::new(None)),
             metrics,

@@ -17,7 +17,9 @@ pub fn page(explained: &Value) -> String {
     if let Some(key) = explained["cohort"].as_str() {
         page.cohort(0, key);
     }
-    page.variants();
+    if let Some(variants) = explained.get("variants") {
+        page.variants(0, variants);
+    }
     page.text
 }
 
@@ -91,6 +93,20 @@ impl<'a> Page<'a> {
             let at = percent(&rollout["person_at_percent"]);
             let line = format!("rollout {}: {within}, at {at}", percent(&rollout["percent"]));
             self.line(1, &line);
+        }
+        for (word, said) in [("value", "gives"), ("held_out_percent", "held out, in percent:")] {
+            if let Some(value) = rule.get(word) {
+                self.line(1, &format!("{said} {}", text(value)));
+            }
+        }
+        if rule["on_miss"] == "default" {
+            self.line(1, "whom its rollout misses gets the default");
+        }
+        if rule["paused"] == true {
+            self.line(1, "it is paused: all that it is for get the default");
+        }
+        if let Some(variants) = rule.get("variants") {
+            self.variants(1, variants);
         }
         self.node(1, &rule["when"]);
     }
@@ -179,13 +195,15 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn variants(&mut self) {
-        let Some(variants) = self.explained.get("variants") else { return };
-        let share =
-            |share: &Value| format!("{} {}", text(&share["key"]), percent(&share["percent"]));
+    fn variants(&mut self, depth: usize, variants: &Value) {
+        let share = |share: &Value| {
+            let value = share.get("value").map(|value| format!(" ({})", text(value)));
+            let (key, percent) = (text(&share["key"]), percent(&share["percent"]));
+            format!("{key}{} {percent}", value.unwrap_or_default())
+        };
         let shares: Vec<String> = list(&variants["shares"]).iter().map(share).collect();
         let at = percent(&variants["person_at_percent"]);
-        self.line(0, &format!("variants: {}; at {at}", shares.join(", ")));
+        self.line(depth, &format!("variants: {}; at {at}", shares.join(", ")));
     }
 }
 
@@ -203,7 +221,8 @@ fn verdict(is: &Value) -> String {
         _ if is["failed"] == true => "failed".to_owned(),
         Value::Bool(true) => "on".to_owned(),
         Value::Bool(false) => "off".to_owned(),
-        variant => text(variant),
+        Value::Null => "no value".to_owned(),
+        value => text(value),
     };
     format!("{value} ({code}: {description})")
 }

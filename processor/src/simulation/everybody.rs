@@ -44,7 +44,7 @@ pub fn agree(node: &Node, people: usize, now_ms: i64) {
         let context = Context { distinct_id: whom.clone(), ..Context::default() };
         let decided = |facts: &Facts| -> Vec<(bool, bool)> {
             let decisions = evaluate(project, &context, facts, now_ms);
-            decisions.iter().map(|flag| (flag.outcome.enabled, flag.failed())).collect()
+            decisions.iter().map(|flag| (flag.outcome.enabled(), flag.failed())).collect()
         };
         if let Some(walked) = walked {
             assert_eq!(walked.unknown, facts.unknown, "{whom}");

@@ -204,7 +204,8 @@ impl World {
                     continue;
                 };
                 assert_eq!(
-                    decision.outcome.enabled, truth,
+                    decision.outcome.enabled(),
+                    truth,
                     "{:?} of {whom} at {now_ms}, standing: {standing}",
                     rules[at]
                 );

@@ -13,7 +13,7 @@ use crate::behaviour::Watched;
 use crate::catalog::{Matcher, Project, Registry, gate_of};
 use crate::cohort::{Cohort, CohortIndex, Condition};
 use crate::fault::Fault;
-use crate::flag::{Aggregation, Flag, FlagIndex, Rule, Rules, enrollment_key};
+use crate::flag::{Aggregation, ConfigVersion, Flag, FlagIndex, Rule, Rules, enrollment_key};
 use crate::ids::ProjectId;
 use crate::standing::Standing;
 use crate::window::Kept;
@@ -22,6 +22,8 @@ use crate::window::Kept;
 const NOT_FOUND: &str = "dependency_not_found_cohort";
 /// The code of a flag whose cohorts refer to each other in a circle, as at PostHog.
 const CYCLE: &str = "dependency_cycle_cohort";
+/// The code of a flag of rules that depends on one that isn't there, as at PostHog.
+const LACKS_DEPENDENCY: &str = "dependency_error";
 
 /// The project and warnings of what will fail in it, unless YAML names cohorts that don't exist
 /// or go round in a circle. In what came from PostHog, that makes flags fail instead.
@@ -222,7 +224,13 @@ impl Resolver {
         index.map_or(Aggregation::Person, |index| Aggregation::Group(self.group_type(index)))
     }
 
-    fn flag(&self, draft: FlagDraft) -> Flag {
+    fn flag(&self, mut draft: FlagDraft) -> Flag {
+        let by_two = draft.flag.config_version == ConfigVersion::Two;
+        if by_two && draft.flag.lacks_dependency {
+            // Of release conditions such a flag is off; by rules nobody knows what it is.
+            let message = "a flag that it depends on isn't there, or leads back to it".to_owned();
+            draft.rules = draft.rules.and(Err(Fault { code: LACKS_DEPENDENCY, message }));
+        }
         let rules = draft.rules.map(|rules| Rules {
             rules: rules
                 .rules
@@ -230,12 +238,11 @@ impl Resolver {
                 .map(|rule| Rule {
                     when: self.condition(&rule.when),
                     aggregation: self.aggregation(rule.aggregation.as_deref()),
-                    rollout_percent: rule.rollout_percent,
-                    ends_on_miss: rule.ends_on_miss,
-                    variant: rule.variant,
-                    payload: rule.payload,
+                    release: rule.release,
                 })
                 .collect(),
+            default: rules.default,
+            seed: rules.seed,
             variants: rules.variants,
             payloads: rules.payloads,
             enrollment: rules.enrollment,

@@ -12,7 +12,8 @@ use crate::catalog::Take;
 use crate::example::Example;
 use crate::fault::Fault;
 use crate::filter::{Filter, PropertyMatching};
-use crate::flag::{Flag, FlagAnswer, Holdout, Variant};
+use crate::flag::{Flag, FlagAnswer, Holdout, Release, Variant};
+use crate::flag_value::FlagValue;
 use crate::ids::ProjectId;
 use crate::window::{Keep, Kept};
 
@@ -63,6 +64,8 @@ pub(super) struct FlagDraft {
 #[derive(Debug, Default)]
 pub(super) struct RulesDraft {
     pub rules: Vec<RuleDraft>,
+    pub default: FlagValue,
+    pub seed: Option<String>,
     pub variants: Vec<Variant>,
     pub payloads: BTreeMap<String, String>,
     pub enrollment: bool,
@@ -77,10 +80,7 @@ pub(super) struct RuleDraft {
     pub when: Draft,
     /// As in [`RulesDraft`].
     pub aggregation: Option<String>,
-    pub rollout_percent: f64,
-    pub ends_on_miss: bool,
-    pub variant: Option<String>,
-    pub payload: Option<String>,
+    pub release: Release,
 }
 
 /// [`crate::cohort::Condition`], not resolved.

@@ -18,12 +18,15 @@ mod posthog_behaviour;
 mod posthog_cohort;
 mod posthog_flag;
 mod posthog_leaf;
+mod posthog_rules;
 mod preview;
 mod problem;
 mod property;
 mod references;
 mod retold;
 mod yaml;
+mod yaml_flag;
+mod yaml_values;
 
 #[cfg(test)]
 mod tests;
@@ -300,7 +303,7 @@ fn flag(
     let node = node::parse(text, problems)?;
     match carried::is_alone(&node, "rules") {
         true => carried::flag(key, &node, matching, problems),
-        false => yaml::flag(key, &node, problems),
+        false => yaml_flag::flag(key, &node, problems),
     }
 }
 

@@ -1,4 +1,4 @@
-//! PostHog's flags: `filters` of version 1, with release conditions, holdout and enrolment.
+//! PostHog's flags, and their `filters` of version 1: release conditions, holdout, enrolment.
 
 use std::sync::Arc;
 
@@ -7,10 +7,14 @@ use serde_json::{Map, Value};
 use super::draft::{Draft, FlagDraft, GroupType, RuleDraft, RulesDraft};
 use super::posthog::{FLAG_UNREADABLE, NOT_SUPPORTED};
 use super::posthog_leaf::{cohort_reference, json_of, kind_of, property_filter, text_of};
+use super::posthog_rules;
 use super::problem::{Place, Problems};
 use crate::fault::Fault;
 use crate::filter::PropertyMatching;
-use crate::flag::{Bucketing, Flag, FlagAnswer, Holdout, Rules, Runtime, Variant};
+use crate::flag::{
+    Bucketing, ConfigVersion, Flag, FlagAnswer, Holdout, Release, Rules, Runtime, Variant,
+};
+use crate::flag_value::FlagValue;
 
 /// Reads a flag; one that is deleted, or has no key, is none.
 pub(super) fn flag(
@@ -31,6 +35,9 @@ pub(super) fn flag(
     let contexts = ["evaluation_contexts", "evaluation_tags"];
     let contexts = contexts.iter().find_map(|key| value.get(*key).and_then(Value::as_array));
     let contexts = contexts.into_iter().flatten().filter_map(Value::as_str);
+    let config_version = config_version(value);
+    // Version 2 hashes the distinct id, or the group's key, and nothing else.
+    let by_one = config_version == ConfigVersion::One;
     let flag = Flag {
         id: number("id").unwrap_or_default(),
         version: number("version").unwrap_or(1),
@@ -44,10 +51,11 @@ pub(super) fn flag(
         },
         contexts: contexts.map(str::to_owned).collect(),
         bucketing: match text_of(value, "bucketing_identifier").as_deref() {
-            Some("device_id") => Bucketing::Device,
+            Some("device_id") if by_one => Bucketing::Device,
             _ => Bucketing::DistinctId,
         },
-        keeps_value: is_true("ensure_experience_continuity"),
+        keeps_value: by_one && is_true("ensure_experience_continuity"),
+        config_version,
         lacks_dependency: false,
         raw: Some(Arc::new(value.clone())),
         rules: Ok(Rules::default()),
@@ -57,16 +65,40 @@ pub(super) fn flag(
     Some(FlagDraft { flag, rules, file: warnings.file().to_owned() })
 }
 
+/// A version that isn't known is decided by nothing; that it isn't the first is all that is told.
+fn config_version(flag: &Value) -> ConfigVersion {
+    match flag.pointer("/filters/version") {
+        None | Some(Value::Null) => ConfigVersion::One,
+        Some(version) if version.as_f64() == Some(1.0) => ConfigVersion::One,
+        Some(_) => ConfigVersion::Two,
+    }
+}
+
 fn rules(flag: &Value, matching: PropertyMatching) -> Result<RulesDraft, Fault> {
     let filters = flag.get("filters").and_then(Value::as_object);
     let filters = filters.ok_or_else(|| unreadable("the flag has no `filters`"))?;
+    match filters.get("version") {
+        Some(version) if version.as_f64() == Some(2.0) => posthog_rules::rules(filters, matching),
+        Some(version) if config_version(flag) == ConfigVersion::Two => {
+            let known = "`filters.version` should be 1 or 2";
+            Err(unsupported(format!("{known} and is `{version}`")))
+        }
+        _ => conditions(filters, matching),
+    }
+}
+
+/// Release conditions as rules.
+fn conditions(
+    filters: &Map<String, Value>,
+    matching: PropertyMatching,
+) -> Result<RulesDraft, Fault> {
     refuse_unsupported(filters)?;
     let groups = list(filters, "groups")?;
     let inherited = filters.get("aggregation_group_type_index");
     let ends_on_miss = filters.get("early_exit").and_then(Value::as_bool) == Some(true);
     let rules = groups.iter().map(|group| {
         let aggregation = aggregation(group.get("aggregation_group_type_index").or(inherited))?;
-        rule(group, aggregation, matching).map(|rule| RuleDraft { ends_on_miss, ..rule })
+        rule(group, aggregation, matching, ends_on_miss)
     });
     let variants = match filters.get("multivariate") {
         Some(Value::Object(multivariate)) => {
@@ -82,6 +114,8 @@ fn rules(flag: &Value, matching: PropertyMatching) -> Result<RulesDraft, Fault> 
     });
     Ok(RulesDraft {
         rules: rules.collect::<Result<_, _>>()?,
+        default: FlagValue::off(),
+        seed: None,
         variants,
         payloads: payloads.collect(),
         enrollment: filters.get("feature_enrollment").and_then(Value::as_bool) == Some(true),
@@ -92,13 +126,6 @@ fn rules(flag: &Value, matching: PropertyMatching) -> Result<RulesDraft, Fault> 
 
 /// What changes the flag's answer and can't be done fails it, rather than be ignored.
 fn refuse_unsupported(filters: &Map<String, Value>) -> Result<(), Fault> {
-    match filters.get("version") {
-        None | Some(Value::Null) => {}
-        Some(version) if version.as_i64() == Some(1) => {}
-        Some(_) => {
-            return Err(unsupported("only version 1 of PostHog's `filters` is supported"));
-        }
-    }
     let is_there = |key| match filters.get(key) {
         None | Some(Value::Null) => false,
         Some(Value::Array(members)) => !members.is_empty(),
@@ -114,7 +141,7 @@ fn refuse_unsupported(filters: &Map<String, Value>) -> Result<(), Fault> {
 }
 
 /// The index of a group type; people where there is none.
-fn aggregation(index: Option<&Value>) -> Result<Option<String>, Fault> {
+pub(super) fn aggregation(index: Option<&Value>) -> Result<Option<String>, Fault> {
     match index {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Number(index)) => Ok(Some(index.to_string())),
@@ -131,7 +158,8 @@ fn holdout(holdout: Option<&Value>) -> Result<Option<Holdout>, Fault> {
     match id.zip(percent) {
         Some((id, percent)) => {
             let variant = format!("holdout-{id}");
-            Ok(Some(Holdout { variant, percent: percent.clamp(0.0, 100.0) }))
+            let seed = "holdout-".to_owned();
+            Ok(Some(Holdout { variant, percent: percent.clamp(0.0, 100.0), seed }))
         }
         None => Err(unreadable("a `holdout` needs `id` and `exclusion_percentage`")),
     }
@@ -141,6 +169,7 @@ fn rule(
     group: &Value,
     aggregation: Option<String>,
     matching: PropertyMatching,
+    ends_on_miss: bool,
 ) -> Result<RuleDraft, Fault> {
     let group = group.as_object().ok_or_else(|| unreadable("a condition isn't an object"))?;
     let rollout_percent = percentage(group.get("rollout_percentage"))?;
@@ -154,12 +183,12 @@ fn rule(
     let conditions = leaves.iter().map(|leaf| condition(leaf, aggregation.as_deref(), matching));
     let when = Draft::All(conditions.collect::<Result<_, _>>()?);
     let variant = group.get("variant").and_then(Value::as_str).map(str::to_owned);
-    let ends_on_miss = false;
-    Ok(RuleDraft { when, aggregation, rollout_percent, ends_on_miss, variant, payload: None })
+    let release = Release { rollout_percent, ends_on_miss, variant, ..Release::default() };
+    Ok(RuleDraft { when, aggregation, release })
 }
 
 /// One filter of a release condition. An unknown operator fails the whole flag.
-fn condition(
+pub(super) fn condition(
     leaf: &Value,
     aggregation: Option<&str>,
     matching: PropertyMatching,
@@ -206,7 +235,7 @@ fn variant(value: &Value) -> Result<Variant, Fault> {
         Some(Value::Null) | None => 0.0,
         share => percentage(share)?,
     };
-    Ok(Variant { key, percent })
+    Ok(Variant { key, percent, value: None })
 }
 
 /// A share in percent; none is everybody.
@@ -220,7 +249,7 @@ fn percentage(value: Option<&Value>) -> Result<f64, Fault> {
     }
 }
 
-fn list<'v>(object: &'v Map<String, Value>, key: &str) -> Result<&'v [Value], Fault> {
+pub(super) fn list<'v>(object: &'v Map<String, Value>, key: &str) -> Result<&'v [Value], Fault> {
     match object.get(key) {
         None | Some(Value::Null) => Ok(&[]),
         Some(Value::Array(members)) => Ok(members),
@@ -228,10 +257,10 @@ fn list<'v>(object: &'v Map<String, Value>, key: &str) -> Result<&'v [Value], Fa
     }
 }
 
-fn unreadable(message: impl Into<String>) -> Fault {
+pub(super) fn unreadable(message: impl Into<String>) -> Fault {
     Fault { code: FLAG_UNREADABLE, message: message.into() }
 }
 
-fn unsupported(message: impl Into<String>) -> Fault {
+pub(super) fn unsupported(message: impl Into<String>) -> Fault {
     Fault { code: NOT_SUPPORTED, message: message.into() }
 }

@@ -7,8 +7,10 @@ mod import;
 mod posthog;
 mod posthog_behaviour;
 mod posthog_cohort;
+mod posthog_rules;
 mod refused;
 mod refused_conditions;
+mod values;
 
 use serde_json::{Value, json};
 

@@ -1,16 +1,11 @@
-//! The three kinds of YAML files: a project, a cohort, a flag.
+//! Two of the three kinds of YAML files: a project and a cohort.
 
-use std::collections::BTreeMap;
-
-use xxhash_rust::xxh3::xxh3_64;
-
-use super::draft::{CohortDraft, Draft, FlagDraft, RuleDraft, RulesDraft};
+use super::draft::CohortDraft;
 use super::example;
 use super::node::{self, Fields, Node, Yaml};
-use super::problem::{Place, Problems, suggestion};
+use super::problem::{Place, Problems};
 use super::{carried, condition};
 use crate::filter::PropertyMatching;
-use crate::flag::{Bucketing, Flag, Runtime, Variant};
 
 /// What `project.yaml` says.
 #[derive(Debug)]
@@ -175,170 +170,13 @@ pub(super) fn cohort(node: &Node, problems: &mut Problems<'_>) -> Option<CohortD
     })
 }
 
-/// Reads a flag's file; its name is the key.
-pub(super) fn flag(key: &str, node: &Node, problems: &mut Problems<'_>) -> Option<FlagDraft> {
-    let known = ["description", "active", "variants", "payloads", "rules"];
-    let fields = node.fields("a flag", &known, problems)?;
-    let description = description(&fields, problems);
-    let active = fields.get("active").map_or(Some(true), |node| node.truth("`active`", problems));
-    let variants = variants(&fields, problems);
-    let arms = arms(&fields);
-    let payloads = payloads(&fields, &arms, problems);
-    let rules = rules(&fields, &arms, problems);
-    let flag = Flag {
-        key: key.to_owned(),
-        id: id_of(key),
-        version: 1,
-        description: description?,
-        has_experiment: false,
-        active: active?,
-        runtime: Runtime::All,
-        contexts: Vec::new(),
-        bucketing: Bucketing::DistinctId,
-        keeps_value: false,
-        lacks_dependency: false,
-        raw: None,
-        rules: Ok(Default::default()),
-    };
-    let rules = RulesDraft {
-        rules: rules?,
-        payloads: payloads?,
-        variants: variants?,
-        enrollment: false,
-        holdout: None,
-        aggregation: None,
-    };
-    Some(FlagDraft { flag, rules: Ok(rules), file: problems.file().to_owned() })
-}
-
-/// A positive number that stays the same for a key; SDKs want one.
-fn id_of(key: &str) -> i64 {
-    ((xxh3_64(key.as_bytes()) & 0x7fff_ffff) as i64).max(1)
-}
-
-fn description(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Option<String>> {
+/// The file's `description`.
+pub(super) fn description(
+    fields: &Fields<'_>,
+    problems: &mut Problems<'_>,
+) -> Option<Option<String>> {
     match fields.get("description") {
         Some(node) => Some(Some(node.text("`description`", problems)?.to_owned())),
         None => Some(None),
     }
-}
-
-fn variants(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Vec<Variant>> {
-    let Some(node) = fields.get("variants") else {
-        return Some(Vec::new());
-    };
-    let entries = node.map("`variants`", problems)?;
-    let arms: Vec<Option<Variant>> = entries
-        .iter()
-        .map(|(key, share)| {
-            let percent = percent(share, &key.text, problems)?;
-            Some(Variant { key: key.text.clone(), percent })
-        })
-        .collect();
-    let arms: Vec<Variant> = arms.into_iter().collect::<Option<_>>()?;
-    let total: f64 = arms.iter().map(|arm| arm.percent).sum();
-    // Shares such as 33.33% and 33.34% add up to 100 but for the last bits.
-    if (total - 100.0).abs() > 1e-6 {
-        let message = format!("the variants add up to {total}%");
-        problems.add(node.place, message, "change them so that they add up to 100%");
-        return None;
-    }
-    Some(arms)
-}
-
-/// The variants' names, even where their shares are wrong: what names them isn't wrong too.
-fn arms<'n>(fields: &Fields<'n>) -> Vec<&'n str> {
-    match fields.get("variants").map(|node| &node.value) {
-        Some(Yaml::Map(entries)) => entries.iter().map(|(key, _)| key.text.as_str()).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn percent(node: &Node, what: &str, problems: &mut Problems<'_>) -> Option<f64> {
-    let text = match &node.value {
-        Yaml::Text(text) => text.clone(),
-        Yaml::Number(number) => number.to_string(),
-        _ => String::new(),
-    };
-    let number = text.strip_suffix('%').and_then(|number| number.trim_end().parse::<f64>().ok());
-    let percent = number.filter(|percent| (0.0..=100.0).contains(percent));
-    if percent.is_none() {
-        let given = if text.is_empty() { node.kind().to_owned() } else { format!("`{text}`") };
-        let message = format!("`{what}` should be a share of people and is {given}");
-        problems.add(node.place, message, "write a percentage from `0%` to `100%`");
-    }
-    percent
-}
-
-/// Payloads by variant, or by `true` for a flag without variants.
-fn payloads(
-    fields: &Fields<'_>,
-    arms: &[&str],
-    problems: &mut Problems<'_>,
-) -> Option<BTreeMap<String, String>> {
-    let Some(node) = fields.get("payloads") else {
-        return Some(BTreeMap::new());
-    };
-    let entries = node.map("`payloads`", problems)?;
-    let boolean = ["true"];
-    let values = if arms.is_empty() { boolean.as_slice() } else { arms };
-    for (key, _) in entries {
-        if !values.contains(&key.text.as_str()) {
-            let message = format!("the flag is never `{}`", key.text);
-            problems.add(key.place, message, suggestion(&key.text, values.iter().copied()));
-        }
-    }
-    let json = entries.iter().map(|(key, node)| (key.text.clone(), node.to_json().to_string()));
-    Some(json.collect())
-}
-
-fn rules(
-    fields: &Fields<'_>,
-    arms: &[&str],
-    problems: &mut Problems<'_>,
-) -> Option<Vec<RuleDraft>> {
-    let node = fields.need("rules", "a flag", "rules: [ { rollout: 100% } ]", problems)?;
-    let members = node.list("`rules`", problems)?;
-    let rules: Vec<_> = members.iter().map(|member| rule(member, arms, problems)).collect();
-    rules.into_iter().collect()
-}
-
-fn rule(node: &Node, arms: &[&str], problems: &mut Problems<'_>) -> Option<RuleDraft> {
-    let known = ["when", "rollout", "variant", "payload"];
-    let fields = node.fields("a rule", &known, problems)?;
-    let when = match fields.get("when") {
-        Some(asked) => condition::read(asked, problems),
-        None => Some(Draft::everybody()),
-    };
-    let rollout_percent = match fields.get("rollout") {
-        Some(share) => percent(share, "rollout", problems),
-        None => Some(100.0),
-    };
-    let variant = match fields.get("variant") {
-        Some(named) => variant(named, arms, problems).map(Some),
-        None => Some(None),
-    };
-    let payload = fields.get("payload").map(|payload| payload.to_json().to_string());
-    Some(RuleDraft {
-        when: when?,
-        aggregation: None,
-        rollout_percent: rollout_percent?,
-        ends_on_miss: false,
-        variant: variant?,
-        payload,
-    })
-}
-
-fn variant(node: &Node, arms: &[&str], problems: &mut Problems<'_>) -> Option<String> {
-    let name = node.text("`variant`", problems)?;
-    if !arms.contains(&name) {
-        let message = format!("the flag has no variant `{name}`");
-        let fix = match arms {
-            [] => format!("add `variants: {{ {name}: 100% }}` to the flag"),
-            arms => suggestion(name, arms.iter().copied()),
-        };
-        problems.add(node.place, message, fix);
-        return None;
-    }
-    Some(name.to_owned())
 }

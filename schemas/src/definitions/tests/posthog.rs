@@ -49,10 +49,10 @@ fn a_flag_keeps_what_posthog_says_of_it() {
     let [f, off] = shop.flags.as_slice() else { panic!() };
     assert!(f.active && !off.active && f.id == 7 && f.description.as_deref() == Some("F"));
     let Ok(Rules { rules, variants, payloads, .. }) = &f.rules else { panic!() };
-    assert_eq!(variants[1], Variant { key: "b".to_owned(), percent: 50.0 });
+    assert_eq!(variants[1], Variant { key: "b".to_owned(), percent: 50.0, value: None });
     assert_eq!((payloads["a"].as_str(), payloads["b"].as_str()), ("{\"x\":1}", "{\"y\":2}"));
     assert_eq!(payloads.len(), 2);
-    assert_eq!((rules[0].rollout_percent, rules[1].rollout_percent), (12.5, 100.0));
+    assert_eq!((rules[0].release.rollout_percent, rules[1].release.rollout_percent), (12.5, 100.0));
     let Condition::All(when) = &rules[0].when else { panic!() };
     assert!(matches!(when.as_slice(), [Condition::Person(_), Condition::Cohort(0)]));
 }
@@ -69,7 +69,7 @@ fn a_flag_that_cannot_be_read_fails_alone() {
         (json!(null), "flag_data_parsing_error"),
         (json!({"groups": 3}), "flag_data_parsing_error"),
         (json!({"groups": [{"rollout_percentage": "all"}]}), "flag_data_parsing_error"),
-        (json!({"version": 2, "rules": []}), "not_supported"),
+        (json!({"version": 3, "rules": []}), "not_supported"),
         (json!({"groups": [], "holdout": {"id": 1}}), "flag_data_parsing_error"),
         (json!({"groups": [], "holdout_groups": [{"properties": []}]}), "not_supported"),
         (json!({"groups": [], "aggregation_group_type_index": "one"}), "flag_data_parsing_error"),
