@@ -5,8 +5,8 @@
 //!   [`definitions`] check what is written.
 //! - [`scenarios`], [`faults`], [`kinds`], [`identity`], [`groups`], [`keeping`], [`forget`],
 //!   [`edits`], [`explain`], [`hostile`], [`limits`], [`overload`], [`kafka`], [`clickhouse`],
-//!   [`losses`], [`members`], [`outages`], [`disk`], [`positions`], [`usage`], [`import`] and
-//!   [`sdk`] are stories; [`replay`] kills the binary, again and again.
+//!   [`losses`], [`members`], [`outages`], [`disk`], [`positions`], [`usage`], [`import`],
+//!   [`typed`] and [`sdk`] are stories; [`replay`] kills the binary, again and again.
 //! - `image` drives the image, where a container engine answers.
 //! - [`agreement`] compares with what SDKs decide for themselves.
 #![allow(clippy::disallowed_methods, reason = "a real process is driven in real time")]
@@ -54,5 +54,6 @@ mod shop;
 mod tidy;
 mod tools;
 mod traffic;
+mod typed;
 mod usage;
 mod windows;

@@ -70,7 +70,8 @@ fn node(script: &str) -> Command {
     node
 }
 
-fn tour(server: &Server, mut script: Command) {
+/// Runs a script to its end, with the server's address, token and secret.
+pub fn tour(server: &Server, mut script: Command) {
     let output = tempfile::NamedTempFile::new().expect("a temporary file");
     // One file with one end: of two, each would write over what the other has said.
     let said = output.reopen().expect("a second handle");
