@@ -2,9 +2,9 @@
 //! that is too long.
 //!
 //! A wait that stays, rather than one that passes, is overload. Then a part of the requests is
-//! turned away at once: as much as keeps the wait short, tried out as congestion control does it
-//! (CoDel's standing queue, and a share that shrinks quickly and grows slowly). Projects share
-//! what is left evenly, so that a flood of one is turned away before anything of another.
+//! turned away at once: so many that workers have a little time left, since a queue is short only
+//! then, and more as soon as the wait is too long all the same (CoDel's standing queue). Projects
+//! share what is left evenly, so that a flood of one is turned away before anything of another.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,15 +14,16 @@ use rustc_hash::FxHashMap;
 use schemas::ids::ProjectId;
 
 /// For how long all waits have to be too long before anybody is turned away.
-const BEGINS_AFTER: Duration = Duration::from_millis(100);
+const BEGINS_AFTER: Duration = Duration::from_millis(50);
 /// For how long they are looked at together from then on.
 const LOOK: Duration = Duration::from_millis(5);
 /// What the share that is answered is multiplied by at least and at most while the wait is too
-/// long: the longer, the less; and while it isn't.
-const SHRINKS: (f64, f64) = (0.5, 0.95);
-const GROWS: f64 = 1.02;
-/// And where there is hardly any wait.
-const GROWS_FREELY: f64 = 1.06;
+/// long: the longer, the less.
+const SHRINKS: (f64, f64) = (0.1, 0.95);
+/// Which part of their time workers are to be at work, and how far the share that is answered may
+/// move towards that at a time.
+const AT_WORK: f64 = 0.85;
+const MOVES: (f64, f64) = (0.5, 1.5);
 const SHARE_LEAST: f64 = 0.01;
 /// How much of what projects asked before counts, each time.
 const REMEMBERED: f64 = 0.9;
@@ -109,16 +110,23 @@ impl Pressure {
         if looked < LOOK {
             return;
         }
-        let factor = match is_short {
-            false => {
-                let by = wait_max.as_secs_f64() / state.shortest.as_secs_f64();
-                by.sqrt().clamp(SHRINKS.0, SHRINKS.1)
-            }
-            true if state.shortest <= wait_max / 4 => GROWS_FREELY,
-            true => GROWS,
-        };
-        state.share = (state.share * factor).max(SHARE_LEAST);
+        let by = wait_max.as_secs_f64() / state.shortest.as_secs_f64();
+        let factor = if is_short { 1.0 } else { by.sqrt().clamp(SHRINKS.0, SHRINKS.1) };
         state.shortest = Duration::MAX;
+        self.answer(&mut state, factor);
+    }
+
+    /// Tells which part of their time workers were at work lately.
+    pub fn worked(&self, part: f64) {
+        if self.is_high() {
+            let factor = (AT_WORK / part.max(0.01)).clamp(MOVES.0, MOVES.1);
+            self.answer(&mut self.state.lock(), factor);
+        }
+    }
+
+    /// Answers so many times as many requests.
+    fn answer(&self, state: &mut State, factor: f64) {
+        state.share = (state.share * factor).max(SHARE_LEAST);
         if state.share >= 1.0 {
             state.share = 1.0;
             state.projects.clear();
@@ -199,12 +207,12 @@ mod tests {
     fn a_wait_that_passes_turns_nobody_away() {
         let (pressure, mut now_ms) = (pressure(), 0);
         for _ in 0..100 {
-            under(&pressure, &mut now_ms, 98, LONG);
+            under(&pressure, &mut now_ms, 48, LONG);
             under(&pressure, &mut now_ms, 1, SHORT);
         }
         assert!(!pressure.is_high());
         assert_eq!(admitted(&pressure, BUSY, 1_000), 1_000);
-        under(&pressure, &mut now_ms, 100, LONG);
+        under(&pressure, &mut now_ms, 50, LONG);
         assert!(pressure.is_high());
         let never = Pressure::new(None);
         under(&never, &mut now_ms, 1_000, LONG);
@@ -214,7 +222,7 @@ mod tests {
     #[test]
     fn who_is_answered_becomes_fewer_until_the_wait_is_short_and_then_all_again() {
         let (pressure, mut now_ms) = (pressure(), 0);
-        under(&pressure, &mut now_ms, 100, LONG);
+        under(&pressure, &mut now_ms, 50, LONG);
         let mut last = 1_001;
         for _ in 0..20 {
             under(&pressure, &mut now_ms, 6, LONG);
@@ -223,20 +231,26 @@ mod tests {
             last = answered;
         }
         assert!(last < 60, "{last}");
-        let mut rounds = 0;
+        under(&pressure, &mut now_ms, 100, SHORT);
+        assert_eq!(admitted(&pressure, BUSY, 1_000), last, "no shorter, no longer");
+        pressure.worked(0.5);
+        let more = admitted(&pressure, BUSY, 1_000);
+        assert!(more > last, "workers have time left");
+        pressure.worked(1.0);
+        assert!(admitted(&pressure, BUSY, 1_000) < more, "now they have none");
+        let mut steps = 0;
         while pressure.is_high() {
-            under(&pressure, &mut now_ms, 6, SHORT);
-            admitted(&pressure, BUSY, 1_000);
-            rounds += 1;
-            assert!(rounds < 100);
+            pressure.worked(0.2);
+            steps += 1;
         }
+        assert!((5..20).contains(&steps), "{steps}");
         assert_eq!(admitted(&pressure, BUSY, 1_000), 1_000);
     }
 
     #[test]
     fn a_flood_of_one_project_is_turned_away_before_anything_of_another() {
         let (pressure, mut now_ms) = (pressure(), 0);
-        under(&pressure, &mut now_ms, 100, LONG);
+        under(&pressure, &mut now_ms, 50, LONG);
         let (mut busy, mut quiet) = (0, 0);
         for round in 0..20 {
             let wait = if round < 10 { LONG } else { Duration::from_micros(500) };
@@ -251,7 +265,7 @@ mod tests {
     #[test]
     fn projects_that_ask_for_more_than_there_is_get_the_same() {
         let (pressure, mut now_ms) = (pressure(), 0);
-        under(&pressure, &mut now_ms, 100, LONG);
+        under(&pressure, &mut now_ms, 50, LONG);
         let (mut one, mut other) = (0, 0);
         for round in 0..60 {
             let wait = if round < 10 { LONG } else { Duration::from_micros(1_000) };

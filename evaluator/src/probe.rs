@@ -19,9 +19,10 @@ use crate::pressure::Pressure;
 /// How often it asks, and how often while somebody is turned away.
 const CALM: Duration = Duration::from_millis(5);
 const BUSY: Duration = Duration::from_millis(1);
-/// How long workers are looked at together, and which part of it they are at work.
-const LOOK: Duration = Duration::from_millis(100);
-const AT_WORK: f64 = 0.85;
+/// How long workers are looked at together, and which part of it they have to be at work for a
+/// wait to count.
+const LOOK: Duration = Duration::from_millis(50);
+const AT_WORK: f64 = 0.8;
 
 /// The question that is open, if one is.
 #[derive(Default)]
@@ -52,8 +53,8 @@ pub fn start(pressure: &Arc<Pressure>, elapsed: &Elapsed) -> std::io::Result<()>
             metrics: Handle::current().metrics(),
             looked_at: elapsed(),
             busy: Duration::ZERO,
-            are_at_work: false,
         },
+        are_at_work: false,
     };
     thread::Builder::new().name("probe".to_owned()).spawn(move || asker.run())?;
     tokio::spawn(answer(answering, asked, Arc::downgrade(pressure), Arc::clone(elapsed)));
@@ -66,6 +67,7 @@ struct Asker {
     pressure: Weak<Pressure>,
     elapsed: Elapsed,
     workers: Workers,
+    are_at_work: bool,
 }
 
 impl Asker {
@@ -73,10 +75,13 @@ impl Asker {
     fn run(mut self) {
         while let Some(pressure) = self.pressure.upgrade() {
             let now = (self.elapsed)();
-            self.workers.look(now);
+            if let Some(part) = self.workers.look(now) {
+                self.are_at_work = part >= AT_WORK;
+                pressure.worked(part);
+            }
             // One that is open says what it has to say by being late.
             if !self.asked.is_open.load(Ordering::Acquire) {
-                if !self.workers.are_at_work {
+                if !self.are_at_work {
                     pressure.waited(Duration::ZERO, now);
                 } else if self.ask(now).is_err() {
                     return;
@@ -100,20 +105,20 @@ struct Workers {
     metrics: RuntimeMetrics,
     looked_at: Duration,
     busy: Duration,
-    are_at_work: bool,
 }
 
 impl Workers {
-    fn look(&mut self, now: Duration) {
+    /// Which part of their time they were at work, once enough of it has passed.
+    fn look(&mut self, now: Duration) -> Option<f64> {
         let passed = now.saturating_sub(self.looked_at);
         if passed < LOOK {
-            return;
+            return None;
         }
         let number = self.metrics.num_workers();
         let busy = (0..number).map(|at| self.metrics.worker_total_busy_duration(at)).sum();
         let worked = self.busy.abs_diff(busy).as_secs_f64();
-        self.are_at_work = worked >= AT_WORK * passed.as_secs_f64() * number as f64;
         (self.looked_at, self.busy) = (now, busy);
+        Some(worked / passed.as_secs_f64() / number as f64)
     }
 }
 
@@ -124,6 +129,8 @@ async fn answer(
     elapsed: Elapsed,
 ) {
     while socket.read_u8().await.is_ok() {
+        // What has just been seen is looked at before what was seen earlier and waits.
+        tokio::task::yield_now().await;
         let Some(pressure) = pressure.upgrade() else { return };
         let at = Duration::from_nanos(asked.at_ns.load(Ordering::Relaxed));
         let now = elapsed();

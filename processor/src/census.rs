@@ -11,12 +11,8 @@ use schemas::unknown::Unknown;
 use schemas::window::Kept;
 
 use crate::lookup::Here;
+use crate::priority;
 use crate::store::{Between, PersonKey, Store, StoreError, keys};
-
-/// How far counts stand back: where ingestion takes every processor, a thread that counts gets a
-/// third of what one that folds does.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 5;
 
 impl Scan for Here {
     fn position(&self) -> Position {
@@ -28,12 +24,7 @@ impl Scan for Here {
     }
 
     fn step_aside(&self) {
-        #[cfg(target_os = "linux")]
-        if let Err(error) =
-            rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS)
-        {
-            tracing::debug!(%error, "a count runs at the priority of everything else");
-        }
+        priority::step_aside();
     }
 
     fn scan(

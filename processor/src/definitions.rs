@@ -14,6 +14,7 @@ use schemas::lookup::Position;
 use crate::fill::Filler;
 use crate::log::Log;
 use crate::metrics::Metrics;
+use crate::priority;
 use crate::store::{Store, StoreError};
 use crate::worker::Order;
 
@@ -141,6 +142,8 @@ impl Definitions {
         metrics: &Metrics,
         stop: &mpsc::Receiver<()>,
     ) {
+        // Neither reading many files nor filling may hold up who folds and who answers.
+        priority::step_aside();
         let mut left = true;
         loop {
             let waited = stop.recv_timeout(LOOK_EVERY);

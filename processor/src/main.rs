@@ -20,6 +20,7 @@ mod log;
 mod lookup;
 mod metrics;
 mod node;
+mod priority;
 mod settings;
 mod sieve;
 #[cfg(test)]

@@ -24,6 +24,8 @@ pub enum Set {
     Flags,
     /// Fifty flags, ten of them behavioural.
     Fifty,
+    /// Five hundred flags, ten of them behavioural.
+    FiveHundred,
     /// Five matchers that see two events each of everybody.
     People,
 }
@@ -38,6 +40,7 @@ pub fn write(folder: &Path, set: Set) -> Outcome {
     let plain = match set {
         Set::Flags => 15,
         Set::Fifty => 40,
+        Set::FiveHundred => 490,
         Set::W1 | Set::People => 0,
     };
     files.extend((0..plain).map(plain_flag));
@@ -52,7 +55,7 @@ pub fn write(folder: &Path, set: Set) -> Outcome {
 /// Behavioural flags by key, each on for its rule.
 pub fn rules(set: Set) -> Vec<(&'static str, Rule)> {
     match set {
-        Set::W1 | Set::Fifty => w1(),
+        Set::W1 | Set::Fifty | Set::FiveHundred => w1(),
         Set::Flags => w1().into_iter().take(5).collect(),
         Set::People => {
             let rule = |event| (event, Rule::did(event, ">= 2", 3_600));
@@ -82,7 +85,7 @@ fn w1() -> Vec<(&'static str, Rule)> {
 /// A flag without behaviour: a rollout, an experiment, or a property that the asker tells.
 fn plain_flag(number: u32) -> (String, String) {
     let flag = match number % 3 {
-        0 => json!({ "rules": [{ "rollout": format!("{}%", 10 + number * 2) }] }),
+        0 => json!({ "rules": [{ "rollout": format!("{}%", 10 + number % 45 * 2) }] }),
         1 => json!({
             "variants": { "control": "50%", "test": "50%" },
             "rules": [{ "rollout": "100%" }],

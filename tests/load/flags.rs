@@ -47,12 +47,17 @@ struct Seen {
 }
 
 /// When what is due, for one of several that share a rate.
-struct Schedule {
-    start: Instant,
-    per_second: u64,
-    next: u64,
-    step: u64,
-    end: u64,
+pub struct Schedule {
+    /// When the first of all is due.
+    pub start: Instant,
+    /// Of all together.
+    pub per_second: u64,
+    /// This one's next, counted from 0.
+    pub next: u64,
+    /// How many share the rate.
+    pub step: u64,
+    /// How many there are in all.
+    pub end: u64,
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {

@@ -16,6 +16,7 @@ mod members;
 #[allow(dead_code, reason = "the tests use more of it")]
 mod oracle;
 mod overhead;
+mod overload;
 mod people;
 mod positions;
 mod process;
@@ -65,6 +66,8 @@ enum Command {
     Evaluate(evaluate::Arguments),
     /// Asks for one flag and for all, beside a server that does nothing.
     Overhead(overhead::Arguments),
+    /// Asks for five times what a node can answer, and times both answers and refusals.
+    Overload(overload::Arguments),
     /// Captures and asks with the position, many times, and counts answers that are old.
     Positions(positions::Arguments),
     /// Makes many people active, then reads the node's peak memory.
@@ -84,6 +87,7 @@ fn main() -> Outcome {
         Command::Flags(arguments) => flags::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Overhead(arguments) => overhead::run(&arguments),
+        Command::Overload(arguments) => overload::run(&arguments),
         Command::Positions(arguments) => positions::run(&arguments),
         Command::People(arguments) => people::run(&arguments),
         Command::Members(arguments) => members::run(&arguments),
