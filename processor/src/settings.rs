@@ -74,7 +74,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         "overload_wait_ms",
-        "1",
+        "5",
         "milliseconds that requests wait before some are turned away with 503, or never",
     ),
     setting(
