@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -41,7 +42,9 @@ pub struct Retention {
 /// The embedded log.
 pub struct Embedded {
     inner: Arc<Inner>,
-    queue: mpsc::SyncSender<Group>,
+    /// What is to be written; none while the log is closed.
+    queue: Option<mpsc::SyncSender<Group>>,
+    writer: Option<JoinHandle<()>>,
     folded: watch::Receiver<Position>,
 }
 
@@ -84,10 +87,21 @@ impl Embedded {
         let inner = Arc::new(Inner { db, bounds, grown: Condvar::new(), retention, clock });
         let (queue, appends) = mpsc::sync_channel(QUEUE_APPENDS_MAX);
         let writer = Arc::clone(&inner);
-        std::thread::Builder::new()
+        let writer = std::thread::Builder::new()
             .name("log-writer".to_owned())
             .spawn(move || writer.write_groups(&appends))?;
-        Ok(Embedded { inner, queue, folded })
+        Ok(Embedded { inner, queue: Some(queue), writer: Some(writer), folded })
+    }
+}
+
+impl Drop for Embedded {
+    /// Waits for the thread that writes: RocksDB must not be left, or closed, by another thread
+    /// while the process ends.
+    fn drop(&mut self) {
+        self.queue = None;
+        if self.writer.take().is_some_and(|writer| writer.join().is_err()) {
+            tracing::error!("the thread that writes the log had panicked");
+        }
     }
 }
 
@@ -223,9 +237,11 @@ impl Append for Embedded {
             return Ok(self.folded.borrow().clone());
         }
         let (done, written) = oneshot::channel();
-        self.queue.try_send(Group { records, done }).map_err(|_| {
-            AppendError::Unavailable(format!("{QUEUE_APPENDS_MAX} requests are waiting already"))
-        })?;
+        let queued = self.queue.as_ref().map(|queue| queue.try_send(Group { records, done }));
+        if !matches!(queued, Some(Ok(()))) {
+            let what = format!("{QUEUE_APPENDS_MAX} requests are waiting already");
+            return Err(AppendError::Unavailable(what));
+        }
         let mut folded = self.folded.clone();
         let appended = async move {
             let gone = || AppendError::Unavailable("the node is stopping".to_owned());

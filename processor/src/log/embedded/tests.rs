@@ -55,7 +55,7 @@ impl Story {
         let record = Outgoing { key: "phc:ann".to_owned(), value: b"{}".to_vec(), partition: None };
         let (done, written) = oneshot::channel();
         let group = Group { records: vec![record; count], done };
-        self.log().queue.send(group).expect("the writer listens");
+        self.log().queue.as_ref().expect("it is open").send(group).expect("the writer listens");
         written.blocking_recv().expect("the writer answers").expect("the records are durable");
     }
 
