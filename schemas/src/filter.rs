@@ -19,9 +19,6 @@ mod yaml;
 /// How many steps a regular expression may backtrack on one value, as at PostHog.
 pub const REGEX_BACKTRACKS_MAX: usize = 10_000;
 
-/// The reason code of a flag whose filter can't be read, as at PostHog.
-const UNREADABLE: &str = "flag_data_parsing_error";
-
 /// Which of PostHog's two rules `exact` follows for boolean-like values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PropertyMatching {
@@ -283,7 +280,7 @@ fn split_negation(operator: &str) -> (&str, bool) {
 }
 
 fn unknown_operator(key: &str, operator: &str) -> Fault {
-    Fault { code: UNREADABLE, message: format!("the operator `{operator}` on `{key}` is unknown") }
+    Fault::of_flag(format!("the operator `{operator}` on `{key}` is unknown"))
 }
 
 fn exact(value: &Value, matching: PropertyMatching) -> Test {

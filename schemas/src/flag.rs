@@ -255,6 +255,13 @@ pub struct Variant {
     pub value: Option<FlagValue>,
 }
 
+/// What the shares of these variants add up to, where that isn't 100.
+pub(crate) fn wrong_total(variants: &[Variant]) -> Option<f64> {
+    let total = variants.iter().fold(0.0, |total, variant| total + variant.percent);
+    // Shares such as 33.33 and 33.34 add up to 100 but for the last bits.
+    ((total - 100.0_f64).abs() > 1e-6).then_some(total)
+}
+
 /// The person property by which people enrol themselves for a flag.
 pub fn enrollment_key(flag_key: &str) -> String {
     format!("$feature_enrollment/{flag_key}")

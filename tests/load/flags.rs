@@ -173,7 +173,8 @@ fn together(parts: Vec<std::io::Result<Seen>>) -> Result<Seen, Box<dyn std::erro
     Ok(whole)
 }
 
-fn report(what: &str, histogram: &Histogram<u64>, seconds: u64) {
+/// How many there were a second, and how long they took; times in microseconds.
+pub fn report(what: &str, histogram: &Histogram<u64>, seconds: u64) {
     let ms = |micros: u64| micros as f64 / 1_000.0;
     println!(
         "{what}: {}/s, p50 {:.2} ms, p99 {:.2} ms, p999 {:.2} ms, max {:.2} ms",

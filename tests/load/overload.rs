@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::Outcome;
 use crate::conditions::TOKEN;
-use crate::flags::Schedule;
+use crate::flags::{Schedule, report};
 use crate::process;
 use crate::wire::Connection;
 
@@ -66,14 +66,14 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let capacity = capacity(url)?;
     println!("answers {capacity} requests a second, asked by {ASKERS} at a time");
     let unloaded = open(url, (capacity / 5).max(1), UNLOADED_SECONDS, 16)?;
-    tell("a fifth of that, answered", &unloaded.answered, UNLOADED_SECONDS);
+    report("a fifth of that, answered", &unloaded.answered, UNLOADED_SECONDS);
     let before = process::memory_mib(arguments.pid)?;
     let rate = capacity * arguments.times;
     let seen = open(url, rate, arguments.seconds, arguments.connections)?;
     println!("{} times as many, {rate} a second for {} s:", arguments.times, arguments.seconds);
-    tell("  answered", &seen.answered, arguments.seconds);
-    tell("  refused", &seen.refused, arguments.seconds);
-    tell("  sent late by", &seen.late, arguments.seconds);
+    report("  answered", &seen.answered, arguments.seconds);
+    report("  refused", &seen.refused, arguments.seconds);
+    report("  sent late by", &seen.late, arguments.seconds);
     let p99 = |seen: &Seen| seen.answered.value_at_quantile(0.99);
     println!("p99 of what is answered: {:.2} times", p99(&seen) as f64 / p99(&unloaded) as f64);
     let recovered = recovery(url, (capacity / 5).max(1), p99(&unloaded) * 2)?;
@@ -167,16 +167,4 @@ fn together<T: Send>(
         askers.into_iter().map(|asker| asker.join().map_err(|_| "a panic")?).collect()
     });
     Ok(done?)
-}
-
-fn tell(what: &str, histogram: &Histogram<u64>, seconds: u64) {
-    let ms = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e3;
-    println!(
-        "{what}: {} a second; p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms, most {:.2} ms",
-        histogram.len() / seconds.max(1),
-        ms(0.5),
-        ms(0.99),
-        ms(0.999),
-        histogram.max() as f64 / 1e3
-    );
 }

@@ -37,8 +37,7 @@ pub async fn usage<L: Lookup, A: Append>(
     })?;
     let now_ms = (app.clock)();
     let calls = app.lookup.calls(project.id, &found.key, now_ms).await;
-    let mut told = Told::of(&project.name, &found.key, &calls);
-    told.now = now_ms;
+    let told = Told { now: now_ms, ..Told::of(&project.name, &found.key, &calls) };
     let mut response = Json(told).into_response();
     tell_facts(response.headers_mut(), &calls.facts);
     Ok(response)

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::draft::{CohortDraft, FlagDraft};
-use super::node::{Node, Yaml};
+use super::node::Node;
 use super::problem::Problems;
 use super::{posthog_cohort, posthog_flag};
 use crate::filter::PropertyMatching;
@@ -15,9 +15,7 @@ pub(super) const KEY: &str = "posthog";
 
 /// Whether a file tells what PostHog has, and not the same in Sluice's words, under `said`.
 pub(super) fn is_alone(file: &Node, said: &str) -> bool {
-    let Yaml::Map(entries) = &file.value else { return false };
-    let has = |key: &str| entries.iter().any(|(held, _)| held.text == key);
-    has(KEY) && !has(said)
+    file.entry(KEY).is_some() && file.entry(said).is_none()
 }
 
 /// A flag in PostHog's words; none where it is deleted.

@@ -17,11 +17,11 @@ use crate::fault::Fault;
 use crate::filter::PropertyMatching;
 
 /// What a body became.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
     /// The files, relative to the folder of definitions.
     pub files: Vec<Source>,
-    /// How many flags, and how many cohorts.
+    /// How many flags.
     pub flags: usize,
     /// How many cohorts.
     pub cohorts: usize,
@@ -42,8 +42,13 @@ pub fn import(text: &str, project: &str, token: &str) -> Result<Imported, Vec<Pr
     let (Some(read), Ok(Value::Object(body))) = (read, serde_json::from_str(text)) else {
         return Err(problems.into_found());
     };
-    let mut import =
-        Import { project, read, rest: Map::new(), stems: BTreeSet::new(), done: none() };
+    let mut import = Import {
+        project,
+        read,
+        rest: Map::new(),
+        stems: BTreeSet::new(),
+        done: Imported::default(),
+    };
     let notes =
         warnings.into_found().into_iter().map(|odd| format!("{} ({})", odd.message, odd.fix));
     import.done.notes.extend(notes);
@@ -64,10 +69,6 @@ pub fn import(text: &str, project: &str, token: &str) -> Result<Imported, Vec<Pr
     import.rest_file(&body);
     let problems = problems.into_found();
     if problems.is_empty() { Ok(import.done) } else { Err(problems) }
-}
-
-fn none() -> Imported {
-    Imported { files: Vec::new(), flags: 0, cohorts: 0, retold: 0, notes: Vec::new() }
 }
 
 struct Import<'a> {

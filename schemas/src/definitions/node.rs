@@ -108,6 +108,12 @@ impl Node {
         }
     }
 
+    /// The value of this key, where it is a map that has it.
+    pub fn entry(&self, key: &str) -> Option<&Node> {
+        let Yaml::Map(entries) = &self.value else { return None };
+        found(entries, key)
+    }
+
     /// The entries with `known` keys; each other key is a problem.
     pub fn fields<'n>(
         &'n self,
@@ -156,6 +162,10 @@ impl Node {
     }
 }
 
+fn found<'n>(entries: &'n [(Key, Node)], key: &str) -> Option<&'n Node> {
+    entries.iter().find(|(held, _)| held.text == key).map(|(_, node)| node)
+}
+
 /// A map whose keys are known.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields<'n> {
@@ -166,7 +176,7 @@ pub(super) struct Fields<'n> {
 impl<'n> Fields<'n> {
     /// The value of this key.
     pub fn get(&self, key: &str) -> Option<&'n Node> {
-        self.entries.iter().find(|(held, _)| held.text == key).map(|(_, node)| node)
+        found(self.entries, key)
     }
 
     /// The value of this key, or none and a problem.

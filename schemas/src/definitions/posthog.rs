@@ -11,13 +11,6 @@ use super::problem::{Place, Problems};
 use super::{posthog_cohort, posthog_flag};
 use crate::filter::PropertyMatching;
 
-/// The code of a flag that can't be read, as at PostHog.
-pub(super) const FLAG_UNREADABLE: &str = "flag_data_parsing_error";
-/// The code of a flag with a cohort that can't be read, as at PostHog.
-pub(super) const COHORT_UNREADABLE: &str = "cohort_filters_parsing_error";
-/// The code of a flag that is valid at PostHog and needs what Sluice can't do.
-pub(super) const NOT_SUPPORTED: &str = "not_supported";
-
 /// What a body holds.
 #[derive(Debug)]
 pub(super) struct Body {

@@ -9,8 +9,7 @@ use serde_json::Value;
 use super::behaviours::{self, Events, TooMuch};
 use super::condition::COUNT_MAX;
 use super::draft::Draft;
-use super::posthog::{COHORT_UNREADABLE, NOT_SUPPORTED};
-use super::posthog_leaf::{as_cohort_fault, json_of, property_filter};
+use super::posthog_leaf::{json_of, property_filter};
 use crate::behaviour::{Ago, Period, Step};
 use crate::comparison::Comparison;
 use crate::fault::Fault;
@@ -23,7 +22,7 @@ use crate::time::{
 /// can't is a fault in its place.
 pub(super) fn condition(leaf: &Value, matching: PropertyMatching) -> Result<Draft, Fault> {
     match asked(leaf, matching) {
-        Err(fault) if fault.code == NOT_SUPPORTED => Ok(Draft::Fault(fault)),
+        Err(fault) if fault.is_unsupported() => Ok(Draft::Fault(fault)),
         read => read,
     }
 }
@@ -38,7 +37,7 @@ fn asked(leaf: &Value, matching: PropertyMatching) -> Result<Draft, Fault> {
         "performed_event" => Ok(events.count((Comparison::AtLeast, 1), window(leaf)?)?),
         "performed_event_multiple" => multiple(leaf, events),
         // HogQL asks `first_time_for_user`, whose filters are asked of the first event ever.
-        "performed_event_first_time" if filtered => Err(unsupported(
+        "performed_event_first_time" if filtered => Err(Fault::unsupported(
             "`event_filters` on a first time aren't supported: PostHog asks them of the first \
              event alone, whose properties aren't kept",
         )),
@@ -49,7 +48,7 @@ fn asked(leaf: &Value, matching: PropertyMatching) -> Result<Draft, Fault> {
         "restarted_performing_event" | "performed_event_sequence" | "performed_event_regularly"
             if filtered =>
         {
-            Err(unsupported(format!(
+            Err(Fault::unsupported(format!(
                 "`event_filters` on `{kind}` aren't supported: PostHog ignores them, and somebody \
                  meant them"
             )))
@@ -57,7 +56,7 @@ fn asked(leaf: &Value, matching: PropertyMatching) -> Result<Draft, Fault> {
         "restarted_performing_event" => Ok(events.restarted(quiet(leaf)?)?),
         "performed_event_sequence" => sequence(leaf, events),
         "performed_event_regularly" => regularly(leaf, events),
-        _ => Err(unreadable(format!("`{}` isn't a behaviour", json_of(leaf.get("value"))))),
+        _ => Err(Fault::of_cohort(format!("`{}` isn't a behaviour", json_of(leaf.get("value"))))),
     }
 }
 
@@ -67,7 +66,7 @@ fn multiple(leaf: &Value, events: Events) -> Result<Draft, Fault> {
     let comparison = comparison(leaf);
     let n = whole(leaf, "operator_value", "a count")?.max(0);
     let n = u16::try_from(n).ok().filter(|n| *n <= COUNT_MAX).ok_or_else(|| {
-        unsupported(format!("a count of {n} is more than the {COUNT_MAX} that Sluice keeps"))
+        Fault::unsupported(format!("a count of {n} is more than the {COUNT_MAX} that Sluice keeps"))
     })?;
     let ago = window(leaf)?;
     let some_may_be_meant = match comparison {
@@ -109,18 +108,20 @@ fn regularly(leaf: &Value, events: Events) -> Result<Draft, Fault> {
     if !once {
         let message = "a period with another count than \"at least 1\" isn't supported: how often \
                        something happened in each of many periods isn't kept";
-        return Err(unsupported(message));
+        return Err(Fault::unsupported(message));
     }
     let period_ms = length_ms(leaf, "time_value", "time_interval")?;
     let periods = |key| {
         let number = whole(leaf, key, "a number of periods")?;
         u16::try_from(number).ok().filter(|n| *n > 0).ok_or_else(|| {
-            unreadable(format!("`{}` isn't a number of periods", json_of(leaf.get(key))))
+            Fault::of_cohort(format!("`{}` isn't a number of periods", json_of(leaf.get(key))))
         })
     };
     let (at_least, of_last) = (periods("min_periods")?, periods("total_periods")?);
     if at_least > of_last {
-        return Err(unreadable(format!("{at_least} of {of_last} periods is more than there are")));
+        return Err(Fault::of_cohort(format!(
+            "{at_least} of {of_last} periods is more than there are"
+        )));
     }
     Ok(events.regularly(at_least, of_last, Period::Back(period_ms))?)
 }
@@ -129,12 +130,12 @@ fn regularly(leaf: &Value, events: Events) -> Result<Draft, Fault> {
 fn quiet(leaf: &Value) -> Result<Ago, Fault> {
     if explicit(leaf, "explicit_datetime").is_some() {
         let message = "`explicit_datetime` isn't supported here: PostHog has no meaning for it";
-        return Err(unsupported(message));
+        return Err(Fault::unsupported(message));
     }
     let from_ms = length_ms(leaf, "time_value", "time_interval")?;
     let until_ms = length_ms(leaf, "seq_time_value", "seq_time_interval")?;
     if from_ms <= until_ms {
-        return Err(unreadable("`seq_time_value` has to be more recent than `time_value`"));
+        return Err(Fault::of_cohort("`seq_time_value` has to be more recent than `time_value`"));
     }
     Ok(Ago { from_ms, until_ms })
 }
@@ -144,11 +145,11 @@ fn event(leaf: &Value, key: &str, kind: &str) -> Result<String, Fault> {
     let is_event = leaf.get(kind).is_none_or(|kind| kind.is_null() || kind == "events");
     match leaf.get(key) {
         Some(Value::String(event)) if is_event => Ok(event.clone()),
-        Some(Value::String(_) | Value::Number(_)) => Err(unsupported(
+        Some(Value::String(_) | Value::Number(_)) => Err(Fault::unsupported(
             "conditions on actions aren't supported: PostHog's definitions don't say what an \
              action is",
         )),
-        other => Err(unreadable(format!("`{}` isn't an event", json_of(other)))),
+        other => Err(Fault::of_cohort(format!("`{}` isn't an event", json_of(other)))),
     }
 }
 
@@ -174,14 +175,16 @@ fn window(leaf: &Value) -> Result<Ago, Fault> {
         if explicit(leaf, "explicit_datetime_to").is_some() {
             let message = "`explicit_datetime_to` without `explicit_datetime` isn't supported: \
                            PostHog's queries ignore it, and its realtime cohorts don't";
-            return Err(unsupported(message));
+            return Err(Fault::unsupported(message));
         }
         return Ok(Ago::within(length_ms(leaf, "time_value", "time_interval")?));
     };
     let from_ms = relative_ms(since)?;
     let until_ms = explicit(leaf, "explicit_datetime_to").map_or(Ok(0), relative_ms)?;
     if from_ms <= until_ms {
-        return Err(unsupported(format!("the time since {since} has no end after its beginning")));
+        return Err(Fault::unsupported(format!(
+            "the time since {since} has no end after its beginning"
+        )));
     }
     Ok(Ago { from_ms, until_ms })
 }
@@ -189,10 +192,10 @@ fn window(leaf: &Value) -> Result<Ago, Fault> {
 fn relative_ms(value: &Value) -> Result<i64, Fault> {
     let text = value.as_str().unwrap_or_default();
     parse_relative_ms(text).ok_or_else(|| match parse_timestamp_ms(text) {
-        Some(_) => unsupported(format!(
+        Some(_) => Fault::unsupported(format!(
             "{value} is a date: a window that doesn't move with the clock isn't supported"
         )),
-        None => unsupported(format!(
+        None => Fault::unsupported(format!(
             "{value} isn't supported as an end of a window: only the like of `-5M`, up to 400 days"
         )),
     })
@@ -201,7 +204,7 @@ fn relative_ms(value: &Value) -> Result<i64, Fault> {
 /// A length of time. Months have 30 days, years 365: `INTERVAL_TO_SECONDS`.
 fn length_ms(leaf: &Value, value: &str, interval: &str) -> Result<i64, Fault> {
     let (Some(_), Some(unit)) = (explicit(leaf, value), explicit(leaf, interval)) else {
-        return Err(unreadable(format!("a behavioural condition has no `{value}`")));
+        return Err(Fault::of_cohort(format!("a behavioural condition has no `{value}`")));
     };
     let unit_ms = match unit.as_str() {
         Some("second") => SECOND_MS,
@@ -211,13 +214,15 @@ fn length_ms(leaf: &Value, value: &str, interval: &str) -> Result<i64, Fault> {
         Some("week") => 7 * DAY_MS,
         Some("month") => 30 * DAY_MS,
         Some("year") => 365 * DAY_MS,
-        _ => return Err(unreadable(format!("`{unit}` isn't a unit of time"))),
+        _ => return Err(Fault::of_cohort(format!("`{unit}` isn't a unit of time"))),
     };
     let amount = whole(leaf, value, "a length")?;
     let length_ms = amount.checked_mul(unit_ms);
     let length_ms = length_ms.filter(|length| (SECOND_MS..=WINDOW_MS_MAX).contains(length));
     length_ms.ok_or_else(|| {
-        unsupported(format!("a window of {amount} {unit} isn't between 1 second and 400 days"))
+        Fault::unsupported(format!(
+            "a window of {amount} {unit} isn't between 1 second and 400 days"
+        ))
     })
 }
 
@@ -225,13 +230,13 @@ fn event_filters(leaf: &Value, matching: PropertyMatching) -> Result<Vec<Filter>
     let filters = match leaf.get("event_filters") {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::Array(filters)) => filters,
-        Some(_) => return Err(unreadable("`event_filters` isn't a list")),
+        Some(_) => return Err(Fault::of_cohort("`event_filters` isn't a list")),
     };
     let one = |filter: &Value| match filter.get("type").and_then(Value::as_str) {
         None | Some("event") => {
-            let filter = property_filter(filter, matching).map_err(as_cohort_fault)?;
+            let filter = property_filter(filter, matching).map_err(Fault::in_cohort)?;
             match filter.is_relative() {
-                true => Err(unsupported(format!(
+                true => Err(Fault::unsupported(format!(
                     "an event's `{}` and a relative date aren't compared: PostHog counts back \
                      from each query, and here an event is counted once, when it comes",
                     filter.key
@@ -239,7 +244,7 @@ fn event_filters(leaf: &Value, matching: PropertyMatching) -> Result<Vec<Filter>
                 false => Ok(filter),
             }
         }
-        Some(other) => Err(unsupported(format!(
+        Some(other) => Err(Fault::unsupported(format!(
             "event filters of type `{other}` aren't supported: only an event's own properties \
              are known where it is counted"
         ))),
@@ -257,19 +262,11 @@ fn whole(leaf: &Value, key: &str, what: &str) -> Result<i64, Fault> {
         }),
         _ => None,
     };
-    number.ok_or_else(|| unreadable(format!("`{}` isn't {what}", json_of(leaf.get(key)))))
+    number.ok_or_else(|| Fault::of_cohort(format!("`{}` isn't {what}", json_of(leaf.get(key)))))
 }
 
 impl From<TooMuch> for Fault {
     fn from(TooMuch(why): TooMuch) -> Fault {
-        unsupported(why)
+        Fault::unsupported(why)
     }
-}
-
-fn unreadable(message: impl Into<String>) -> Fault {
-    Fault { code: COHORT_UNREADABLE, message: message.into() }
-}
-
-fn unsupported(message: impl Into<String>) -> Fault {
-    Fault { code: NOT_SUPPORTED, message: message.into() }
 }

@@ -5,11 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::draft::{CohortDraft, Draft, GroupType};
-use super::posthog::{COHORT_UNREADABLE, NOT_SUPPORTED};
 use super::posthog_behaviour;
-use super::posthog_leaf::{
-    as_cohort_fault, cohort_reference, json_of, kind_of, property_filter, text_of,
-};
+use super::posthog_leaf::{cohort_reference, json_of, kind_of, property_filter, text_of};
 use super::problem::{Place, Problems};
 use crate::fault::Fault;
 use crate::filter::PropertyMatching;
@@ -51,7 +48,7 @@ fn members(
             "PostHog's definitions don't say who is in a static cohort: write it as \
              `cohorts/{id}.yaml`, with `members: {{ people: [...] }}`"
         );
-        return Draft::fault(NOT_SUPPORTED, message);
+        return Draft::Fault(Fault::unsupported(message));
     }
     let properties = match cohort.get("filters") {
         Some(Value::Null) => return Draft::nobody(),
@@ -94,11 +91,11 @@ fn is_negated(leaf: &Value) -> bool {
 fn group(group: &Value, matching: PropertyMatching) -> Result<Draft, Fault> {
     let kind = group.get("type").and_then(Value::as_str).unwrap_or_default();
     let values = group.get("values").and_then(Value::as_array);
-    let values = values.ok_or_else(|| unreadable("a group of conditions has no `values`"))?;
+    let values = values.ok_or_else(|| Fault::of_cohort("a group of conditions has no `values`"))?;
     let is_any = match kind {
         "OR" => true,
         "AND" | "property" => false,
-        other => return Err(unreadable(format!("a group can't be of type `{other}`"))),
+        other => return Err(Fault::of_cohort(format!("a group can't be of type `{other}`"))),
     };
     let members = values.iter().map(|value| match value.get("values") {
         Some(_) => self::group(value, matching),
@@ -113,7 +110,7 @@ fn leaf(leaf: &Value, is_in_any: bool, matching: PropertyMatching) -> Result<Dra
     let negation = is_negated(leaf);
     match kind_of(leaf) {
         "person" => {
-            let filter = property_filter(leaf, matching).map_err(as_cohort_fault)?;
+            let filter = property_filter(leaf, matching).map_err(Fault::in_cohort)?;
             Ok(Draft::Person(filter).negated_if(negation))
         }
         "group" => {
@@ -121,23 +118,19 @@ fn leaf(leaf: &Value, is_in_any: bool, matching: PropertyMatching) -> Result<Dra
                 Some(Value::Number(index)) => GroupType::Index(index.to_string()),
                 other => {
                     let message = format!("`{}` isn't the index of a group type", json_of(other));
-                    return Err(unreadable(message));
+                    return Err(Fault::of_cohort(message));
                 }
             };
-            let filter = property_filter(leaf, matching).map_err(as_cohort_fault)?;
+            let filter = property_filter(leaf, matching).map_err(Fault::in_cohort)?;
             Ok(Draft::Group(of, filter).negated_if(negation))
         }
         // PostHog's OR ignores the negation of a cohort, and so do we.
         "cohort" => Ok(cohort_reference(leaf).negated_if(negation && !is_in_any)),
         "behavioral" => Ok(posthog_behaviour::condition(leaf, matching)?.negated_if(negation)),
-        "flag" => Ok(Draft::fault(NOT_SUPPORTED, "cohorts that name flags aren't supported")),
+        "flag" => Ok(Draft::Fault(Fault::unsupported("cohorts that name flags aren't supported"))),
         other => {
             let message = format!("cohort conditions of type `{other}` aren't supported");
-            Ok(Draft::fault(NOT_SUPPORTED, message))
+            Ok(Draft::Fault(Fault::unsupported(message)))
         }
     }
-}
-
-fn unreadable(message: impl Into<String>) -> Fault {
-    Fault { code: COHORT_UNREADABLE, message: message.into() }
 }

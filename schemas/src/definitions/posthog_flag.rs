@@ -5,7 +5,6 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::draft::{Draft, FlagDraft, GroupType, RuleDraft, RulesDraft};
-use super::posthog::{FLAG_UNREADABLE, NOT_SUPPORTED};
 use super::posthog_leaf::{cohort_reference, json_of, kind_of, property_filter, text_of};
 use super::posthog_rules;
 use super::problem::{Place, Problems};
@@ -76,12 +75,12 @@ fn config_version(flag: &Value) -> ConfigVersion {
 
 fn rules(flag: &Value, matching: PropertyMatching) -> Result<RulesDraft, Fault> {
     let filters = flag.get("filters").and_then(Value::as_object);
-    let filters = filters.ok_or_else(|| unreadable("the flag has no `filters`"))?;
+    let filters = filters.ok_or_else(|| Fault::of_flag("the flag has no `filters`"))?;
     match filters.get("version") {
         Some(version) if version.as_f64() == Some(2.0) => posthog_rules::rules(filters, matching),
         Some(version) if config_version(flag) == ConfigVersion::Two => {
             let known = "`filters.version` should be 1 or 2";
-            Err(unsupported(format!("{known} and is `{version}`")))
+            Err(Fault::unsupported(format!("{known} and is `{version}`")))
         }
         _ => conditions(filters, matching),
     }
@@ -134,7 +133,7 @@ fn refuse_unsupported(filters: &Map<String, Value>) -> Result<(), Fault> {
     for (key, instead) in [("holdout_groups", "holdout"), ("super_groups", "feature_enrollment")] {
         if is_there(key) && !is_there(instead) {
             let message = format!("`{key}` is of an older PostHog: it is `{instead}` now");
-            return Err(unsupported(message));
+            return Err(Fault::unsupported(message));
         }
     }
     Ok(())
@@ -145,7 +144,7 @@ pub(super) fn aggregation(index: Option<&Value>) -> Result<Option<String>, Fault
     match index {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Number(index)) => Ok(Some(index.to_string())),
-        Some(other) => Err(unreadable(format!("`{other}` isn't the index of a group type"))),
+        Some(other) => Err(Fault::of_flag(format!("`{other}` isn't the index of a group type"))),
     }
 }
 
@@ -161,7 +160,7 @@ fn holdout(holdout: Option<&Value>) -> Result<Option<Holdout>, Fault> {
             let seed = "holdout-".to_owned();
             Ok(Some(Holdout { variant, percent: percent.clamp(0.0, 100.0), seed }))
         }
-        None => Err(unreadable("a `holdout` needs `id` and `exclusion_percentage`")),
+        None => Err(Fault::of_flag("a `holdout` needs `id` and `exclusion_percentage`")),
     }
 }
 
@@ -171,7 +170,7 @@ fn rule(
     matching: PropertyMatching,
     ends_on_miss: bool,
 ) -> Result<RuleDraft, Fault> {
-    let group = group.as_object().ok_or_else(|| unreadable("a condition isn't an object"))?;
+    let group = group.as_object().ok_or_else(|| Fault::of_flag("a condition isn't an object"))?;
     let rollout_percent = percentage(group.get("rollout_percentage"))?;
     // PostHog asks for flags first and for cohorts last.
     let mut leaves: Vec<&Value> = list(group, "properties")?.iter().collect();
@@ -204,7 +203,7 @@ pub(super) fn condition(
         ("flag", _) => dependency(leaf),
         (other, _) => {
             let message = format!("properties of type `{other}` aren't supported in flags");
-            Draft::fault(NOT_SUPPORTED, message)
+            Draft::Fault(Fault::unsupported(message))
         }
     })
 }
@@ -216,7 +215,7 @@ fn dependency(leaf: &Value) -> Draft {
         Some(Value::Number(id)) => id.to_string(),
         other => {
             let message = format!("a flag is named by its key or id, not by `{}`", json_of(other));
-            return Draft::fault(FLAG_UNREADABLE, message);
+            return Draft::Fault(Fault::of_flag(message));
         }
     };
     let asked = match leaf.get("value") {
@@ -230,7 +229,7 @@ fn dependency(leaf: &Value) -> Draft {
 }
 
 fn variant(value: &Value) -> Result<Variant, Fault> {
-    let key = text_of(value, "key").ok_or_else(|| unreadable("a variant has no `key`"))?;
+    let key = text_of(value, "key").ok_or_else(|| Fault::of_flag("a variant has no `key`"))?;
     let percent = match value.get("rollout_percentage") {
         Some(Value::Null) | None => 0.0,
         share => percentage(share)?,
@@ -243,7 +242,7 @@ fn percentage(value: Option<&Value>) -> Result<f64, Fault> {
     match value {
         None | Some(Value::Null) => Ok(100.0),
         Some(share) => {
-            let bad = || unreadable(format!("`{share}` isn't a percentage"));
+            let bad = || Fault::of_flag(format!("`{share}` isn't a percentage"));
             share.as_f64().ok_or_else(bad)
         }
     }
@@ -253,14 +252,6 @@ pub(super) fn list<'v>(object: &'v Map<String, Value>, key: &str) -> Result<&'v 
     match object.get(key) {
         None | Some(Value::Null) => Ok(&[]),
         Some(Value::Array(members)) => Ok(members),
-        Some(_) => Err(unreadable(format!("`{key}` isn't a list"))),
+        Some(_) => Err(Fault::of_flag(format!("`{key}` isn't a list"))),
     }
-}
-
-pub(super) fn unreadable(message: impl Into<String>) -> Fault {
-    Fault { code: FLAG_UNREADABLE, message: message.into() }
-}
-
-pub(super) fn unsupported(message: impl Into<String>) -> Fault {
-    Fault { code: NOT_SUPPORTED, message: message.into() }
 }

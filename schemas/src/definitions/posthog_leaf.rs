@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::draft::Draft;
-use super::posthog::{COHORT_UNREADABLE, FLAG_UNREADABLE};
 use crate::fault::Fault;
 use crate::filter::{Filter, PropertyMatching};
 
@@ -15,11 +14,11 @@ pub(super) fn kind_of(leaf: &Value) -> &str {
 /// A filter on one property of a person or an event.
 pub(super) fn property_filter(leaf: &Value, matching: PropertyMatching) -> Result<Filter, Fault> {
     let key = leaf.get("key").and_then(Value::as_str);
-    let key = key.ok_or_else(|| unreadable("a property filter has no `key`"))?;
+    let key = key.ok_or_else(|| Fault::of_flag("a property filter has no `key`"))?;
     let operator = match leaf.get("operator") {
         None | Some(Value::Null) => "exact",
         Some(Value::String(operator)) => operator,
-        Some(other) => return Err(unreadable(format!("`{other}` isn't an operator"))),
+        Some(other) => return Err(Fault::of_flag(format!("`{other}` isn't an operator"))),
     };
     Filter::compile(key, operator, leaf.get("value").unwrap_or(&Value::Null), matching)
 }
@@ -32,7 +31,7 @@ pub(super) fn cohort_reference(leaf: &Value) -> Draft {
         Some(Value::String(id)) if id.parse::<i64>().is_ok() => id.clone(),
         other => {
             let message = format!("a cohort is named by its id, not by `{}`", json_of(other));
-            return Draft::fault(COHORT_UNREADABLE, message);
+            return Draft::Fault(Fault::of_cohort(message));
         }
     };
     let member = Draft::Cohort { key, at: None };
@@ -54,14 +53,4 @@ pub(super) fn text_of(value: &Value, key: &str) -> Option<String> {
 /// The value for messages.
 pub(super) fn json_of(value: Option<&Value>) -> String {
     value.unwrap_or(&Value::Null).to_string()
-}
-
-/// In a cohort, what can't be read is the cohort's filters.
-pub(super) fn as_cohort_fault(fault: Fault) -> Fault {
-    let code = if fault.code == FLAG_UNREADABLE { COHORT_UNREADABLE } else { fault.code };
-    Fault { code, ..fault }
-}
-
-fn unreadable(message: impl Into<String>) -> Fault {
-    Fault { code: FLAG_UNREADABLE, message: message.into() }
 }

@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::draft::{Draft, RuleDraft, RulesDraft};
-use super::posthog_flag::{aggregation, condition, list, unreadable, unsupported};
+use super::posthog_flag::{aggregation, condition, list};
 use super::posthog_leaf::{json_of, text_of};
 use crate::fault::Fault;
 use crate::filter::PropertyMatching;
-use crate::flag::{Holdout, Origin, Release, RuleType, Variant};
+use crate::flag::{Holdout, Origin, Release, RuleType, Variant, wrong_total};
 use crate::flag_value::{FlagValue, Kind, NUMBER_MAX};
 
 /// What only `filters` of version 1 may have.
@@ -37,13 +37,13 @@ pub(super) fn rules(
 ) -> Result<RulesDraft, Fault> {
     if let Some(key) = OF_VERSION_1.iter().find(|key| filters.contains_key(**key)) {
         let message = format!("`filters.{key}` is of version 1, and the flag of version 2");
-        return Err(unsupported(message));
+        return Err(Fault::unsupported(message));
     }
     let kind = filters.get("return_type").and_then(Value::as_str).and_then(Kind::named);
     let kind = kind.ok_or_else(|| {
         let given = json_of(filters.get("return_type"));
         let kinds = "`boolean`, `string`, `number` or `object`";
-        unsupported(format!("`filters.return_type` should be {kinds} and is `{given}`"))
+        Fault::unsupported(format!("`filters.return_type` should be {kinds} and is `{given}`"))
     })?;
     let default = match filters.get("default_value") {
         Some(Value::Null) => FlagValue::nothing(),
@@ -51,11 +51,12 @@ pub(super) fn rules(
     };
     let aggregation = aggregation(filters.get("aggregation_group_type_index"))?;
     if !filters.get("rules").is_some_and(Value::is_array) {
-        return Err(unreadable("`filters.rules` should be a list"));
+        return Err(Fault::of_flag("`filters.rules` should be a list"));
     }
     let rules = list(filters, "rules")?.iter().enumerate().map(|(index, rule)| {
         let at = format!("filters.rules[{index}]");
-        let fields = rule.as_object().ok_or_else(|| unreadable(format!("`{at}` isn't an object")));
+        let fields =
+            rule.as_object().ok_or_else(|| Fault::of_flag(format!("`{at}` isn't an object")));
         let reader = Reader { fields: fields?, at, kind, of_group: aggregation.as_deref() };
         let when = reader.targeting(matching)?;
         Ok(RuleDraft { when, aggregation: aggregation.clone(), release: reader.release()? })
@@ -63,7 +64,7 @@ pub(super) fn rules(
     let rules = rules.collect::<Result<Vec<RuleDraft>, Fault>>()?;
     let ids = rules.iter().filter_map(|rule| rule.release.origin.as_ref());
     if let Some(twice) = twice(ids.map(|origin| origin.id.as_str())) {
-        return Err(unreadable(format!("`filters.rules` have the id `{twice}` twice")));
+        return Err(Fault::of_flag(format!("`filters.rules` have the id `{twice}` twice")));
     }
     Ok(RulesDraft { rules, default, aggregation, ..RulesDraft::default() })
 }
@@ -81,9 +82,10 @@ impl Reader<'_> {
     fn targeting(&self, matching: PropertyMatching) -> Result<Draft, Fault> {
         let at = format!("{}.targeting", self.at);
         let targeting = self.fields.get("targeting").and_then(Value::as_object);
-        let targeting = targeting.ok_or_else(|| unreadable(format!("`{at}` isn't an object")))?;
+        let targeting =
+            targeting.ok_or_else(|| Fault::of_flag(format!("`{at}` isn't an object")))?;
         if !targeting.get("properties").is_some_and(Value::is_array) {
-            return Err(unreadable(format!("`{at}.properties` should be a list")));
+            return Err(Fault::of_flag(format!("`{at}.properties` should be a list")));
         }
         let conditions = list(targeting, "properties")?.iter().map(|leaf| {
             let negated = leaf.get("negation").and_then(Value::as_bool) == Some(true);
@@ -98,7 +100,7 @@ impl Reader<'_> {
         let rule_type = text_of_map(self.fields, "rule_type").and_then(RuleType::named);
         let rule_type = rule_type.ok_or_else(|| {
             let known = "`targeted_release`, `percentage_rollout` or `experiment`";
-            Fault { message: self.wrong("rule_type", known).message, ..unsupported("") }
+            Fault::unsupported(self.wrong("rule_type", known).message)
         })?;
         let is_linked = self.fields.get("experiment_id").is_some_and(Value::is_i64);
         let origin = Some(Origin { id, rule_type, is_linked });
@@ -107,7 +109,7 @@ impl Reader<'_> {
                 let more = ["rollout_percentage", "on_rollout_miss", "seed", "variants", "holdout"];
                 if let Some(key) = more.into_iter().find(|key| self.fields.contains_key(*key)) {
                     let message = format!("`{}` is a `targeted_release` with a `{key}`", self.at);
-                    return Err(unreadable(message));
+                    return Err(Fault::of_flag(message));
                 }
                 Ok(Release { value: Some(self.value()?), origin, ..Release::default() })
             }
@@ -131,14 +133,14 @@ impl Reader<'_> {
     fn assignment(&self) -> Result<Release, Fault> {
         if text_of_map(self.fields, "assignment_algorithm") != Some(ALGORITHM) {
             let fault = self.wrong("assignment_algorithm", &format!("`{ALGORITHM}`"));
-            return Err(unsupported(fault.message));
+            return Err(Fault::unsupported(fault.message));
         }
         match (self.fields.get("assign_by"), self.of_group) {
             (None, _) => {}
             (Some(by), None) if by == "person" => {}
             (Some(_), of) => {
                 let wanted = if of.is_some() { "left out of a group's flag" } else { "`person`" };
-                return Err(unsupported(self.wrong("assign_by", wanted).message));
+                return Err(Fault::unsupported(self.wrong("assign_by", wanted).message));
             }
         }
         let rollout = self.fields.get("rollout_percentage");
@@ -163,10 +165,10 @@ impl Reader<'_> {
         let variants = list(self.fields, "variants")?.iter().enumerate().map(|(index, variant)| {
             let at = format!("{}.variants[{index}]", self.at);
             let key = text_of(variant, "key").filter(|key| !key.is_empty());
-            let key = key.ok_or_else(|| unreadable(format!("`{at}` has no `key`")))?;
+            let key = key.ok_or_else(|| Fault::of_flag(format!("`{at}` has no `key`")))?;
             let percent = share(variant.get("weight")).ok_or_else(|| {
                 let given = json_of(variant.get("weight"));
-                unreadable(format!("`{at}.weight` isn't a number from 0 to 100: `{given}`"))
+                Fault::of_flag(format!("`{at}.weight` isn't a number from 0 to 100: `{given}`"))
             })?;
             let value = fitting(&format!("{at}.value"), variant.get("value"), self.kind)?;
             Ok(Variant { key, percent, value: Some(value) })
@@ -174,13 +176,11 @@ impl Reader<'_> {
         let variants = variants.collect::<Result<Vec<Variant>, Fault>>()?;
         if let Some(twice) = twice(variants.iter().map(|variant| variant.key.as_str())) {
             let message = format!("`{}.variants` have the key `{twice}` twice", self.at);
-            return Err(unreadable(message));
+            return Err(Fault::of_flag(message));
         }
-        let total: f64 = variants.iter().map(|variant| variant.percent).fold(0.0, |a, b| a + b);
-        // Shares such as 33.33 and 33.34 add up to 100 but for the last bits.
-        if (total - 100.0).abs() > 1e-6 {
+        if let Some(total) = wrong_total(&variants) {
             let message = format!("the weights of `{}.variants` add up to {total}", self.at);
-            return Err(unreadable(format!("{message}, not to 100")));
+            return Err(Fault::of_flag(format!("{message}, not to 100")));
         }
         Ok(variants)
     }
@@ -198,14 +198,14 @@ impl Reader<'_> {
             }
             _ => {
                 let needs = "needs `id`, `seed` and an `exclusion_percentage` from 0 to 100";
-                Err(unreadable(format!("`{}.holdout` {needs}", self.at)))
+                Err(Fault::of_flag(format!("`{}.holdout` {needs}", self.at)))
             }
         }
     }
 
     fn wrong(&self, key: &str, wanted: &str) -> Fault {
         let given = json_of(self.fields.get(key));
-        unreadable(format!("`{}.{key}` should be {wanted} and is `{given}`", self.at))
+        Fault::of_flag(format!("`{}.{key}` should be {wanted} and is `{given}`", self.at))
     }
 }
 
@@ -228,7 +228,9 @@ fn fitting(at: &str, given: Option<&Value>, kind: Kind) -> Result<FlagValue, Fau
         };
         let given = json_of(given);
         let of = kind.name();
-        unreadable(format!("`{at}` of a flag of type `{of}` should be {wanted} and is `{given}`"))
+        Fault::of_flag(format!(
+            "`{at}` of a flag of type `{of}` should be {wanted} and is `{given}`"
+        ))
     })
 }
 

@@ -10,7 +10,7 @@ use super::node::{Fields, Node, Yaml};
 use super::problem::{Problems, suggestion};
 use super::yaml::description;
 use super::yaml_values::{self, default, value};
-use crate::flag::{Bucketing, ConfigVersion, Flag, Release, Runtime, Variant};
+use crate::flag::{Bucketing, ConfigVersion, Flag, Release, Runtime, Variant, wrong_total};
 use crate::flag_value::FlagValue;
 
 /// Reads a flag's file; its name is the key.
@@ -78,9 +78,7 @@ fn variants(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Vec<Vari
         })
         .collect();
     let arms: Vec<Variant> = arms.into_iter().collect::<Option<_>>()?;
-    let total: f64 = arms.iter().map(|arm| arm.percent).sum();
-    // Shares such as 33.33% and 33.34% add up to 100 but for the last bits.
-    if (total - 100.0).abs() > 1e-6 {
+    if let Some(total) = wrong_total(&arms) {
         let message = format!("the variants add up to {total}%");
         problems.add(node.place, message, "change them so that they add up to 100%");
         return None;

@@ -85,14 +85,14 @@ fn found(fields: &Fields<'_>) -> Vec<Found> {
         Some(Yaml::Map(arms)) => arms.as_slice(),
         _ => &[],
     };
-    found.extend(arms.iter().filter_map(|(key, arm)| match entry(arm, "value") {
+    found.extend(arms.iter().filter_map(|(key, arm)| match arm.entry("value") {
         Some(value) => Found::said(value),
         None => {
             let what = format!("the variant's name `{}`", key.text);
             Some(Found::implied(Kind::Text, key.place, what))
         }
     }));
-    found.extend(rules(fields).iter().filter_map(|rule| match entry(rule, "value") {
+    found.extend(rules(fields).iter().filter_map(|rule| match rule.entry("value") {
         Some(value) => Found::said(value),
         None if arms.is_empty() => {
             let what = "a rule without a `value` gives `true`".to_owned();
@@ -105,7 +105,7 @@ fn found(fields: &Fields<'_>) -> Vec<Found> {
 
 /// Where the first payload stands.
 fn payload(fields: &Fields<'_>) -> Option<Place> {
-    let of_rules = rules(fields).iter().filter_map(|rule| entry(rule, "payload"));
+    let of_rules = rules(fields).iter().filter_map(|rule| rule.entry("payload"));
     fields.get("payloads").into_iter().chain(of_rules).map(|node| node.place).next()
 }
 
@@ -114,9 +114,4 @@ fn rules<'n>(fields: &Fields<'n>) -> &'n [Node] {
         Some(Yaml::List(rules)) => rules,
         _ => &[],
     }
-}
-
-fn entry<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
-    let Yaml::Map(entries) = &node.value else { return None };
-    entries.iter().find(|(key, _)| key.text == name).map(|(_, node)| node)
 }
