@@ -1,8 +1,10 @@
 //! The log of a single node: one partition in a RocksDB of its own.
 //!
 //! An append returns once its records are fsynced, many callers sharing one fsync, and folded,
-//! so that a check that follows sees them. Offsets are keys, big-endian; record times never
+//! so that a check that follows sees them. Batches are kept under offsets; record times never
 //! run backwards, so an instant is found by bisection.
+
+mod reader;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,14 +13,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
-use rocksdb::{DB, IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions};
+use rocksdb::{DB, IteratorMode, Options, WriteBatch, WriteOptions};
 use schemas::append::{Append, AppendError, Outgoing};
 use schemas::lookup::Position;
 use schemas::time::Clock;
 use tokio::sync::{oneshot, watch};
 
-use super::layout::{decode, encode, key_of, offset_of};
-use super::{Arrival, Bounds, Log, LogError, LogRecord, Reader};
+pub use self::reader::EmbeddedReader;
+use super::layout::{Batch, Stored, VERSION, key_of, offset_of};
+use super::{Bounds, Log, LogError};
 
 /// The only partition there is.
 pub const PARTITION: i32 = 0;
@@ -29,6 +32,7 @@ const QUEUE_APPENDS_MAX: usize = 4_096;
 /// How long an append waits to be durable and folded before its sender is told to try again.
 const APPEND_WAIT: Duration = Duration::from_secs(5);
 const FIRST_KEY: &[u8] = b"first";
+const VERSION_KEY: &[u8] = b"version";
 
 /// How long records are kept, whatever state has read of them.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +69,7 @@ impl Embedded {
     /// Opens or makes the log in `folder`. `folded` tells how far state has read.
     ///
     /// # Errors
-    /// When RocksDB can't open it, or no thread can be had.
+    /// When RocksDB can't open it, it is of another version, or no thread can be had.
     pub fn open(
         folder: &Path,
         retention: Retention,
@@ -80,6 +84,7 @@ impl Embedded {
         options.set_max_write_buffer_number(2);
         options.set_keep_log_file_num(2);
         let db = DB::open(&options, folder)?;
+        check_version(&db, folder)?;
         let first = db.get(FIRST_KEY)?.and_then(|bytes| bytes.try_into().ok());
         let first = first.map_or(0, i64::from_be_bytes);
         let end = end_of(&db)?.unwrap_or(first);
@@ -125,18 +130,26 @@ impl Inner {
     fn write(&self, groups: Vec<Group>, time_ms: i64) {
         let start = self.bounds.lock().end;
         let mut end = start;
-        let mut batch = WriteBatch::default();
+        let mut writes = WriteBatch::default();
+        let mut batch = Batch::new(time_ms);
         let mut ends = Vec::with_capacity(groups.len());
         for group in &groups {
             for record in &group.records {
-                batch.put(key_of(end), encode(time_ms, record));
+                batch.push(record);
                 end += 1;
+                if batch.is_full() {
+                    writes.put(key_of(end - 1), batch.as_bytes());
+                    batch.clear();
+                }
             }
             ends.push(end);
         }
+        if !batch.is_empty() {
+            writes.put(key_of(end - 1), batch.as_bytes());
+        }
         let mut durable = WriteOptions::default();
         durable.set_sync(true);
-        let written = self.db.write_opt(batch, &durable).map_err(|error| refusal(&error));
+        let written = self.db.write_opt(writes, &durable).map_err(|error| refusal(&error));
         if written.is_ok() {
             self.bounds.lock().end = end;
             self.grown.notify_all();
@@ -153,8 +166,10 @@ impl Inner {
     }
 
     fn time_ms(&self, offset: i64) -> Result<Option<i64>, LogError> {
-        let record = self.db.get_pinned(key_of(offset))?;
-        Ok(record.and_then(|bytes| decode(&bytes).map(|(time_ms, _)| time_ms)))
+        let mut batches = self.db.raw_iterator();
+        batches.seek(key_of(offset));
+        batches.status()?;
+        Ok(batches.value().and_then(Stored::read).map(|batch| batch.time_ms))
     }
 
     /// Drops what is old or too much, but nothing that state hasn't read durably.
@@ -216,7 +231,7 @@ impl Log for Embedded {
     }
 
     fn reader(&self, _: &str) -> Result<EmbeddedReader, LogError> {
-        Ok(EmbeddedReader { inner: Arc::clone(&self.inner), next: None })
+        Ok(EmbeddedReader::new(Arc::clone(&self.inner)))
     }
 
     fn settled(&self, position: &Position) {
@@ -255,76 +270,21 @@ impl Append for Embedded {
     }
 }
 
-/// Reads the embedded log.
-pub struct EmbeddedReader {
-    inner: Arc<Inner>,
-    next: Option<i64>,
-}
-
-impl EmbeddedReader {
-    /// Waits until there is something from `next` on.
-    fn await_growth(&self, next: i64, wait: Duration) -> Bounds {
-        let mut bounds = self.inner.bounds.lock();
-        if bounds.end <= next && !wait.is_zero() {
-            self.inner.grown.wait_for(&mut bounds, wait);
+/// Notes in a new log which version of the layout it has, and asks it of an old one.
+fn check_version(db: &DB, folder: &Path) -> Result<(), LogError> {
+    let version = match db.get(VERSION_KEY)? {
+        Some(version) => String::from_utf8_lossy(&version).into_owned(),
+        None if db.iterator(IteratorMode::Start).next().is_none() => {
+            let mut durable = WriteOptions::default();
+            durable.set_sync(true);
+            return Ok(db.put_opt(VERSION_KEY, VERSION, &durable)?);
         }
-        *bounds
+        None => "1".to_owned(),
+    };
+    if version.as_bytes() == VERSION {
+        return Ok(());
     }
-}
-
-impl Reader for EmbeddedReader {
-    fn assign(&mut self, partition: i32, offset: i64) -> Result<(), LogError> {
-        debug_assert_eq!(partition, PARTITION);
-        self.next = Some(offset);
-        Ok(())
-    }
-
-    fn read(
-        &mut self,
-        records_max: usize,
-        wait: Duration,
-        each: &mut dyn FnMut(Arrival<'_>),
-    ) -> Result<usize, LogError> {
-        let Some(mut next) = self.next else {
-            return Ok(0);
-        };
-        let bounds = self.await_growth(next, wait);
-        if next < bounds.first || next > bounds.end {
-            next = bounds.first;
-            each(Arrival::Truncated { partition: PARTITION, first: next });
-        }
-        let mut read = 0;
-        let mut once = ReadOptions::default();
-        // Whoever reads the log reads on: nobody asks again for what was read.
-        once.fill_cache(false);
-        let mut records = self.inner.db.raw_iterator_opt(once);
-        if next < bounds.end {
-            records.seek(key_of(next));
-        }
-        while read < records_max && next < bounds.end && records.valid() {
-            let Some((offset, bytes)) = records.item().and_then(|(k, v)| Some((offset_of(k)?, v)))
-            else {
-                break;
-            };
-            if offset > next {
-                // Trimmed since the bounds were read.
-                each(Arrival::Truncated { partition: PARTITION, first: offset });
-            }
-            let decoded = decode(bytes);
-            let (timestamp_ms, value) = decoded.map_or((0, None), |(time, v)| (time, Some(v)));
-            let record = LogRecord { partition: PARTITION, offset, timestamp_ms, value };
-            each(Arrival::Record(record));
-            next = offset + 1;
-            read += 1;
-            records.next();
-        }
-        records.status()?;
-        self.next = Some(next);
-        if next >= bounds.end {
-            each(Arrival::End { partition: PARTITION });
-        }
-        Ok(read)
-    }
+    Err(LogError::Version { folder: folder.to_owned(), version })
 }
 
 /// The offset after the last record; nothing where there is no record.

@@ -61,6 +61,22 @@ pub enum LogError {
     /// The file system didn't do it.
     #[error("embedded log: {0}")]
     Disk(#[from] std::io::Error),
+    /// A record isn't as it was written.
+    #[error("embedded log: the record at offset {0} is torn; RocksDB found its checksum right")]
+    Torn(i64),
+    /// Another version of Sluice wrote it.
+    #[error(
+        "the log in {folder} is of version {version}, and this Sluice reads version {}: go on \
+         with the one that wrote it, or set SLUICE_DATA_DIR to an empty folder and send the \
+         events again",
+        String::from_utf8_lossy(layout::VERSION)
+    )]
+    Version {
+        /// Where it is.
+        folder: std::path::PathBuf,
+        /// What it says.
+        version: String,
+    },
     /// A partition told neither a record nor its end in time.
     #[error("partition {0} did not answer in time")]
     NoAnswer(i32),

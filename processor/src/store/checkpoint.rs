@@ -161,7 +161,7 @@ impl Store {
             return;
         }
         // Room is made for a while, so that not every checkpoint has to.
-        let enough = bytes_max / 4 * 3;
+        let enough = bytes_max / 8 * 7;
         for spare_asked in [true, false] {
             for shard in 0..SHARDS {
                 for partition in partitions.iter() {

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use tempfile::TempDir;
 
+use super::super::{Arrival, Reader};
 use super::*;
 
 const START_MS: i64 = 1_750_000_000_000;
@@ -28,19 +29,16 @@ impl Story {
         story
     }
 
-    /// Opens it, again perhaps: the writer of the one before lets go of the folder as it ends.
+    /// Opens it, again perhaps.
     fn open(&mut self) {
         self.log = None;
-        let opened = loop {
-            let now_ms = Arc::clone(&self.now_ms);
-            let clock: Clock = Arc::new(move || now_ms.load(Ordering::Relaxed));
-            let (folder, folded) = (self.folder.path(), self.position.subscribe());
-            match Embedded::open(folder, RETENTION, folded, clock) {
-                Err(error) if error.to_string().contains("lock hold") => std::thread::yield_now(),
-                opened => break opened,
-            }
-        };
-        self.log = Some(opened.expect("a log"));
+        self.log = Some(self.try_open().expect("a log"));
+    }
+
+    fn try_open(&self) -> Result<Embedded, LogError> {
+        let now_ms = Arc::clone(&self.now_ms);
+        let clock: Clock = Arc::new(move || now_ms.load(Ordering::Relaxed));
+        Embedded::open(self.folder.path(), RETENTION, self.position.subscribe(), clock)
     }
 
     fn log(&self) -> &Embedded {
@@ -53,8 +51,12 @@ impl Story {
 
     fn append(&self, count: usize) {
         let record = Outgoing { key: "phc:ann".to_owned(), value: b"{}".to_vec(), partition: None };
+        self.append_all(vec![record; count]);
+    }
+
+    fn append_all(&self, records: Vec<Outgoing>) {
         let (done, written) = oneshot::channel();
-        let group = Group { records: vec![record; count], done };
+        let group = Group { records, done };
         self.log().queue.as_ref().expect("it is open").send(group).expect("the writer listens");
         written.blocking_recv().expect("the writer answers").expect("the records are durable");
     }
@@ -126,7 +128,8 @@ fn an_expired_log_knows_where_it_was() {
 #[test]
 fn a_reader_that_a_trim_overtakes_says_so() {
     let story = Story::begin();
-    story.append(5);
+    story.append(3);
+    story.append(2);
     let db = &story.log().inner.db;
     let mut batch = WriteBatch::default();
     batch.delete_range(key_of(0), key_of(3));
@@ -153,4 +156,49 @@ fn the_first_record_that_stays_is_in_no_file_that_goes() {
     story.open();
     assert_eq!(story.bounds(), (2, 3));
     assert_eq!(story.read(2), ["2", "end"]);
+}
+
+/// What is appended at once can be more than is stored, and read, at once.
+#[test]
+fn each_record_is_read_once_wherever_reading_begins() {
+    let mut story = Story::begin();
+    let values: Vec<Vec<u8>> = (0..40).map(|size| vec![b'x'; size * 1_000]).collect();
+    let key = || "phc:ann".to_owned();
+    let records = values.iter().map(|v| Outgoing { key: key(), value: v.clone(), partition: None });
+    story.append_all(records.collect());
+    story.append(1);
+    story.open();
+    assert_eq!(story.bounds(), (0, 41));
+    for from in 0..40 {
+        let mut reader = story.log().reader("test").expect("a reader");
+        reader.assign(PARTITION, from as i64).expect("it is there");
+        let mut next = from;
+        while next < 41 {
+            let read = reader.read(1, Duration::ZERO, &mut |arrival| {
+                let Arrival::Record(record) = arrival else { return };
+                assert_eq!(record.offset, next as i64);
+                let written = values.get(next).map_or(&b"{}"[..], Vec::as_slice);
+                assert_eq!(record.value, Some(written), "at {next}");
+                next += 1;
+            });
+            assert_eq!(read.expect("it can be read"), 1);
+        }
+    }
+}
+
+#[test]
+fn a_log_of_another_version_is_refused_by_name() {
+    let mut story = Story::begin();
+    story.append(1);
+    let db = &story.log().inner.db;
+    db.put(VERSION_KEY, b"9").expect("it is written");
+    story.log = None;
+    let refused = story.try_open().err().expect("it isn't opened").to_string();
+    assert!(refused.contains("of version 9, and this Sluice reads version 2"), "{refused}");
+    let options = Options::default();
+    let db = DB::open(&options, story.folder.path()).expect("nobody has it open");
+    db.delete(VERSION_KEY).expect("it is gone");
+    drop(db);
+    let refused = story.try_open().err().expect("it isn't opened").to_string();
+    assert!(refused.contains("of version 1"), "it held records before versions did: {refused}");
 }
