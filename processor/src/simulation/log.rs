@@ -48,6 +48,10 @@ impl SimulatedLog {
         part.first = part.first.max(first as usize);
     }
 
+    pub fn firsts(&self) -> Vec<i64> {
+        self.parts.lock().iter().map(|part| part.first as i64).collect()
+    }
+
     pub fn ends(&self) -> Vec<i64> {
         self.parts.lock().iter().map(|part| part.records.len() as i64).collect()
     }

@@ -2,6 +2,7 @@
 
 mod sending;
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use evaluator::context::Context;
 use evaluator::evaluate::evaluate;
 use fastrand::Rng;
+use schemas::forgetting::EVENT;
 use schemas::lookup::Lookup;
 use tempfile::TempDir;
 
@@ -35,6 +37,8 @@ pub struct World {
     sent: Vec<Sent>,
     /// Once the log has lost records, not every answer can be certain.
     truncated: bool,
+    /// What it lost before the node had it: partition and offsets.
+    lost: Vec<(i32, Range<i64>)>,
     node: Option<Node>,
     pub compared: u64,
     pub unknown: u64,
@@ -57,6 +61,7 @@ impl World {
             rules_before: Vec::new(),
             sent: Vec::new(),
             truncated: false,
+            lost: Vec::new(),
             node: None,
             compared: 0,
             unknown: 0,
@@ -74,7 +79,13 @@ impl World {
     }
 
     pub fn start(&mut self) {
-        self.node = Some(Node::start(&self.log, &self.disk, self.folder.path(), &self.now_ms));
+        let node = Node::start(&self.log, &self.disk, self.folder.path(), &self.now_ms);
+        let durable = node.store.position();
+        for (partition, first) in (0..).zip(self.log.firsts()) {
+            let next = durable.get(&partition).copied().unwrap_or(0);
+            self.lost.push((partition, next..first));
+        }
+        self.node = Some(node);
     }
 
     /// Whatever was not durable is gone.
@@ -181,6 +192,9 @@ impl World {
         let now_ms = self.now_ms();
         for number in 0..PEOPLE {
             let whom = format!("p{number}");
+            if self.may_be_forgotten(&whom) {
+                continue;
+            }
             let context = Context { distinct_id: whom.clone(), ..Context::default() };
             let facts = everybody::lookup(node, project.id, &whom, now_ms);
             for decision in evaluate(project, &context, &facts, now_ms) {
@@ -211,6 +225,16 @@ impl World {
                 );
             }
         }
+    }
+
+    /// Whether the log lost that somebody was deleted before the node knew: what it has of them
+    /// counts, and shouldn't.
+    fn may_be_forgotten(&self, whom: &str) -> bool {
+        let mut told = self.sent.iter().filter(|e| e.person == whom && e.name == EVENT);
+        told.any(|event| {
+            let mut lost = self.lost.iter().filter(|(partition, _)| *partition == event.partition);
+            lost.any(|(_, offsets)| offsets.contains(&event.offset))
+        })
     }
 
     fn walk(&self) {
