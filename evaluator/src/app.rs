@@ -40,22 +40,3 @@ pub struct App<L, A> {
     /// Everything that is counted in the process.
     pub registry: Arc<Registry>,
 }
-
-impl<L, A> Clone for App<L, A> {
-    fn clone(&self) -> Self {
-        App {
-            catalog: Arc::clone(&self.catalog),
-            lookup: Arc::clone(&self.lookup),
-            append: Arc::clone(&self.append),
-            clock: Arc::clone(&self.clock),
-            monotonic: Arc::clone(&self.monotonic),
-            request_within: self.request_within,
-            limits: Arc::clone(&self.limits),
-            pressure: Arc::clone(&self.pressure),
-            typed_records: self.typed_records,
-            trusted_proxies: Arc::clone(&self.trusted_proxies),
-            metrics: Arc::clone(&self.metrics),
-            registry: Arc::clone(&self.registry),
-        }
-    }
-}

@@ -1,6 +1,6 @@
 //! What a request asks: parsed once at the edge, whatever the protocol.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::flag::{Flag, Runtime};
 use serde_json::{Map, Value};
@@ -25,7 +25,7 @@ pub struct Context {
     /// Who the person was before logging in.
     pub anon_distinct_id: Option<String>,
     /// The only flags that are asked for; all of them where there is none.
-    pub flag_keys: Option<HashSet<String>>,
+    pub flag_keys: Option<BTreeSet<String>>,
     /// Whether no flag is asked for at all.
     pub disable_flags: bool,
     /// Whether only the flags that target PostHog's surveys are asked for.
@@ -37,11 +37,9 @@ pub struct Context {
 }
 
 impl Context {
-    /// Whether the request asks for the flag.
+    /// Whether the request asks for flags of this kind.
     pub fn asks_for(&self, flag: &Flag) -> bool {
-        let is_named = self.flag_keys.as_ref().is_none_or(|keys| keys.contains(&flag.key));
-        let is_of_kind = !self.surveys_only || flag.key.starts_with(SURVEY_PREFIX);
-        !self.disable_flags && is_named && is_of_kind
+        !self.disable_flags && (!self.surveys_only || flag.key.starts_with(SURVEY_PREFIX))
     }
 
     /// Whether the flag is for requests of this kind (`posthog.md` 3.6).

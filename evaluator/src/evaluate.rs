@@ -1,7 +1,7 @@
 //! Evaluation: every flag of a request, from one set of facts at one instant. Total and pure.
 
 use schemas::catalog::Project;
-use schemas::flag::{Flag, FlagIndex};
+use schemas::flag::FlagIndex;
 use schemas::lookup::Facts;
 
 use crate::cohort::Asked;
@@ -12,9 +12,14 @@ use crate::decision::Decision;
 pub fn requested<'a>(
     project: &'a Project,
     context: &'a Context,
-) -> impl Iterator<Item = &'a Flag> + 'a {
-    let asked = |flag: &&Flag| flag.active && context.asks_for(flag) && context.may_have(flag);
-    project.flags.iter().filter(asked)
+) -> impl Iterator<Item = FlagIndex> + 'a {
+    let all = if context.flag_keys.is_some() { 0 } else { project.flags.len() };
+    let named = context.flag_keys.iter().flatten();
+    let named = named.filter_map(|key| project.flag_index(key));
+    (0..all).chain(named).filter(|index| {
+        let flag = &project.flags[*index];
+        flag.active && context.asks_for(flag) && context.may_have(flag)
+    })
 }
 
 /// Decides every flag that the request asks for, at `now_ms`.
@@ -25,7 +30,7 @@ pub fn evaluate<'a>(
     now_ms: i64,
 ) -> Vec<Decision<'a>> {
     let asked = Asked::new(project, context, facts, now_ms);
-    let decide_one = |flag: &'a Flag| match deciding(project, flag) {
+    let decide_one = |index| match deciding(project, index) {
         (deciding, index) if std::ptr::eq(deciding, project) => asked.flag(index),
         (deciding, index) => Asked::new(deciding, context, facts, now_ms).flag(index),
     };
@@ -34,11 +39,13 @@ pub fn evaluate<'a>(
 
 /// The definitions that decide a flag, and where it stands there: the project's own, or earlier
 /// ones as long as those stand.
-pub(crate) fn deciding<'a>(project: &'a Project, flag: &Flag) -> (&'a Project, FlagIndex) {
-    let find = |project: &'a Project| {
-        let at = project.flags.binary_search_by(|other| other.key.as_str().cmp(&flag.key));
-        at.ok().map(|at| (project, at))
-    };
-    let earlier = project.standing.flags.get(&flag.key).and_then(|earlier| find(earlier));
-    earlier.or_else(|| find(project)).unwrap_or((project, 0))
+pub(crate) fn deciding(project: &Project, index: FlagIndex) -> (&Project, FlagIndex) {
+    let standing = &project.standing.flags;
+    if standing.is_empty() {
+        return (project, index);
+    }
+    let key = &project.flags[index].key;
+    let earlier =
+        standing.get(key).and_then(|earlier| Some((&**earlier, earlier.flag_index(key)?)));
+    earlier.unwrap_or((project, index))
 }

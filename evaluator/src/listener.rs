@@ -22,6 +22,11 @@ const HEADERS_MAX: usize = 100;
 /// How long no connection is taken after one couldn't be.
 const REST: Duration = Duration::from_millis(50);
 
+/// How often the runtime's timers are looked at in any case. Each request sets one for the next
+/// headers; the runtime has to be woken for a timer that is sooner than all others, and for that of
+/// a lone connection it always would be: two more threads' turns for every answer.
+const TICK: Duration = Duration::from_millis(100);
+
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
@@ -46,9 +51,11 @@ pub async fn serve(
         .max_headers(HEADERS_MAX);
     let under_way = GracefulShutdown::new();
     tokio::pin!(stop);
+    let mut tick = tokio::time::interval(TICK);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            _ = tick.tick() => continue,
             () = &mut stop => break,
         };
         let (stream, peer) = match accepted {

@@ -26,9 +26,11 @@ impl<'a> Needs<'a> {
     /// What the request's flags depend on besides the request itself.
     pub fn of(project: &'a Project, context: &'a Context) -> Self {
         let mut walk = Walk::new(project, context, Needs::default());
-        for flag in requested(project, context) {
-            match deciding(project, flag) {
-                (deciding, _) if std::ptr::eq(deciding, project) => walk.flag(flag),
+        for index in requested(project, context) {
+            match deciding(project, index) {
+                (deciding, index) if std::ptr::eq(deciding, project) => {
+                    walk.flag(&project.flags[index]);
+                }
                 (earlier, index) => {
                     let needs = std::mem::take(&mut walk.needs);
                     let mut earlier_walk = Walk::new(earlier, context, needs);

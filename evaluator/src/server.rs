@@ -1,5 +1,7 @@
 //! The HTTP server: routes, limits and CORS; what each route says is in its protocol's file.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, Method, StatusCode, header};
@@ -22,10 +24,9 @@ use crate::protocols::{
 const EXPLAIN: &str = "/api/explain";
 
 /// Every route.
-pub fn router<L: Lookup, A: Append>(app: App<L, A>) -> Router {
-    sdk(&app)
+pub fn router<L: Lookup, A: Append>(app: Arc<App<L, A>>) -> Router {
+    sdk()
         .layer(cors())
-        .layer(middleware::from_fn(plain_options))
         .merge(private())
         .merge(cohorts::routes())
         // Whatever waits here ends sooner by itself: only a slow client is told this.
@@ -35,10 +36,8 @@ pub fn router<L: Lookup, A: Append>(app: App<L, A>) -> Router {
 }
 
 /// What SDKs ask with a project's token, from browsers too.
-fn sdk<L: Lookup, A: Append>(app: &App<L, A>) -> Router<App<L, A>> {
+fn sdk<L: Lookup, A: Append>() -> Router<Arc<App<L, A>>> {
     let check = any(flags::flags::<L, A>);
-    let check = check.layer(DefaultBodyLimit::max(flags::BODY_BYTES_MAX));
-    let check = check.layer(middleware::from_fn_with_state(app.clone(), often::by_address::<L, A>));
     let large = DefaultBodyLimit::max(capture::BODY_BYTES_MAX);
     let capture = post(capture::capture::<L, A>).layer(large);
     let mut router = Router::new()
@@ -62,7 +61,7 @@ fn sdk<L: Lookup, A: Append>(app: &App<L, A>) -> Router<App<L, A>> {
 }
 
 /// What operators, and servers that have a project's secret, ask.
-fn private<L: Lookup, A: Append>() -> Router<App<L, A>> {
+fn private<L: Lookup, A: Append>() -> Router<Arc<App<L, A>>> {
     let forget = post(forget::forget::<L, A>);
     let forget = forget.layer(DefaultBodyLimit::max(forget::BODY_BYTES_MAX));
     let mut router = Router::new()
@@ -102,30 +101,34 @@ fn cors() -> CorsLayer {
         ])
 }
 
-/// An OPTIONS that isn't a browser's preflight: the CORS layer would answer it as one.
-async fn plain_options(request: Request, next: Next) -> Response {
+/// The answer to an OPTIONS that isn't a browser's preflight: the CORS layer would take it for one.
+fn plain_options(request: &Request) -> Option<Response> {
     let is_preflight = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     if request.method() != Method::OPTIONS || is_preflight {
-        return next.run(request).await;
+        return None;
     }
     let allow = match route_of(request.uri().path()) {
         "flags" => flags::ALLOW,
         "capture" => "POST, OPTIONS",
-        _ => "GET, OPTIONS, HEAD",
+        "start" => "GET, OPTIONS, HEAD",
+        _ => return None,
     };
-    (StatusCode::NO_CONTENT, [(header::ALLOW, allow)]).into_response()
+    Some((StatusCode::NO_CONTENT, [(header::ALLOW, allow)]).into_response())
 }
 
 /// One line and one measurement a request.
 async fn observe<L: Lookup, A: Append>(
-    State(app): State<App<L, A>>,
+    State(app): State<Arc<App<L, A>>>,
     request: Request,
     next: Next,
 ) -> Response {
     let began = (app.monotonic)();
     let method = request.method().clone();
     let uri = request.uri().clone();
-    let response = next.run(request).await;
+    let response = match plain_options(&request) {
+        Some(response) => response,
+        None => next.run(request).await,
+    };
     let took = (app.monotonic)().saturating_sub(began);
     let status = response.status();
     // What isn't found is the path, but where keys of definitions are asked for.

@@ -139,7 +139,7 @@ fn serve(settings: &Settings) -> anyhow::Result<()> {
 /// Answers HTTP until a signal, then drains, and stops the node.
 fn answer<L: Log + Append>(settings: &Settings, node: Node<L>) -> anyhow::Result<()> {
     let runtime = runtime()?;
-    let app = node.app.clone();
+    let app = Arc::clone(&node.app);
     let answered = runtime.block_on(async {
         let listener = listen(settings).await?;
         tracing::info!(address = %listener.local_addr()?, "answering");
@@ -167,7 +167,7 @@ async fn listen(settings: &Settings) -> anyhow::Result<tokio::net::TcpListener> 
 
 async fn serve_until<L: Log + Append>(
     listener: tokio::net::TcpListener,
-    app: evaluator::app::App<lookup::Here, L>,
+    app: Arc<evaluator::app::App<lookup::Here, L>>,
     stop: impl Future<Output = ()>,
 ) {
     if let Err(error) = evaluator::probe::start(&app.pressure, &app.monotonic) {
@@ -203,7 +203,7 @@ fn develop(settings: &Settings, traffic: bool) -> anyhow::Result<()> {
         metrics: Arc::clone(&node.metrics),
         clocks,
     };
-    let app = node.app.clone();
+    let app = Arc::clone(&node.app);
     let shown = runtime.block_on(async {
         let listener = listen(settings).await?;
         let address = listener.local_addr()?;

@@ -36,7 +36,7 @@ use crate::worker::{Order, Parts, Worker};
 /// A running node.
 pub struct Node<L> {
     /// What answers HTTP.
-    pub app: App<Here, L>,
+    pub app: Arc<App<Here, L>>,
     /// What is known.
     pub store: Arc<Store>,
     /// The definitions in use.
@@ -94,6 +94,7 @@ impl<L: Log + Append> Node<L> {
             metrics: answers,
             registry: Arc::new(registry),
         };
+        let app = Arc::new(app);
         let catalog = definitions.catalog();
         let threads = Vec::new();
         let mut node =

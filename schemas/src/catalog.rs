@@ -10,7 +10,7 @@ use crate::cohort::Cohort;
 use crate::decimal::Decimal;
 use crate::feed::Feed;
 use crate::filter::{Filter, Moment, PropertyMatching};
-use crate::flag::Flag;
+use crate::flag::{Flag, FlagIndex};
 use crate::ids::{MatcherId, ProjectId};
 use crate::links::LINKS_BYTES_MAX;
 use crate::properties::PROPERTIES_BYTES_MAX;
@@ -113,7 +113,12 @@ impl Project {
 
     /// The flag of this key, inactive ones included.
     pub fn flag(&self, key: &str) -> Option<&Flag> {
-        self.flags.iter().find(|flag| flag.key == key)
+        self.flag_index(key).map(|index| &self.flags[index])
+    }
+
+    /// Where the flag of this key stands, inactive ones included.
+    pub fn flag_index(&self, key: &str) -> Option<FlagIndex> {
+        self.flags.binary_search_by(|flag| flag.key.as_str().cmp(key)).ok()
     }
 
     /// The most bytes that are kept of one distinct id in one partition, whatever it does.

@@ -122,7 +122,7 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
         registry: Arc::new(registry),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    Shop { router: router(app), log, runtime: runtime.expect("a runtime") }
+    Shop { router: router(Arc::new(app)), log, runtime: runtime.expect("a runtime") }
 });
 
 fuzz_target!(|packed: (u8, &[u8])| {

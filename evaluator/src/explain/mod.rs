@@ -110,7 +110,7 @@ pub struct JudgedRule<'a> {
 /// Why a flag is for somebody what it is; none of a flag that is inactive, which nobody gets.
 pub fn flag<'a>(question: Question<'a>, key: &str) -> Option<Explanation<'a>> {
     let Question { project, context, facts, now_ms } = question;
-    let flag = project.flag(key)?;
+    let index = project.flag_index(key)?;
     let decide = |at_ms| {
         let decided = evaluate(project, context, facts, at_ms).into_iter();
         decided
@@ -118,7 +118,7 @@ pub fn flag<'a>(question: Question<'a>, key: &str) -> Option<Explanation<'a>> {
             .find(|verdict| matches!(verdict, Verdict::Flag(decision) if decision.flag.key == key))
     };
     let verdict = decide(now_ms)?;
-    let (decided_by, index) = deciding(project, flag);
+    let (decided_by, index) = deciding(project, index);
     let flag = &decided_by.flags[index];
     let asked = Asked::new(decided_by, context, facts, now_ms);
     let mut tree = Tree::new(decided_by, &asked);

@@ -2,7 +2,7 @@
 //! (`posthog.md` 1.3).
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::flag::Runtime;
 use schemas::ids::cut_distinct_id;
@@ -42,7 +42,7 @@ pub fn context(asked: &Map<String, Value>) -> Result<Context, Refusal> {
             .filter(|id| !id.is_empty())
             .map(|id| cut_distinct_id(&id).to_owned()),
         person_properties,
-        flag_keys: flag_keys.map(HashSet::from_iter),
+        flag_keys: flag_keys.map(BTreeSet::from_iter),
         disable_flags,
         surveys_only: false,
         runtime: runtime(asked),

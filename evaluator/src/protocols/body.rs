@@ -3,12 +3,16 @@
 //! The order of attempts is PostHog's (`posthog.md` 1.4).
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::io::Read;
+use std::iter;
 
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::MultiGzDecoder;
+use http_body_util::LengthLimitError;
 use percent_encoding::percent_decode;
 
 use super::refusal::Refusal;
@@ -88,6 +92,23 @@ pub fn decode<'b>(
     };
     let looks_like_json = text.trim_start().starts_with(['{', '[']);
     if looks_like_json { Ok(text) } else { base64(text.as_bytes()).map(Cow::Owned) }
+}
+
+/// Reads a body of at most so many bytes.
+///
+/// # Errors
+/// When it is longer, or ends early.
+pub async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
+    to_bytes(body, bytes_max).await.map_err(|error| match is_too_long(&error) {
+        true => Refusal::TooLarge(format!("The body is larger than {bytes_max} bytes.")),
+        false => undecodable(&error.to_string()),
+    })
+}
+
+/// Whether a body couldn't be read because it was longer than may be.
+pub fn is_too_long(error: &(dyn Error + 'static)) -> bool {
+    iter::successors(Some(error), |error| (*error).source())
+        .any(|cause| cause.is::<LengthLimitError>())
 }
 
 /// What serde_json says, as a refusal.

@@ -1,5 +1,7 @@
 //! Capture: events as PostHog's SDKs send them are appended to the log before they are answered.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
@@ -24,7 +26,7 @@ pub const BODY_BYTES_MAX: usize = 20 * 1024 * 1024;
 
 /// Takes events into the log.
 pub async fn capture<L: Lookup, A: Append>(
-    State(app): State<App<L, A>>,
+    State(app): State<Arc<App<L, A>>>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,

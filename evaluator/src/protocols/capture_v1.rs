@@ -2,8 +2,7 @@
 //! (`posthog.md` 2.5).
 
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::iter;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -11,14 +10,13 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::LengthLimitError;
 use schemas::append::{Append, Outgoing};
 use schemas::lookup::Lookup;
 use schemas::time::parse_timestamp_ms;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::body::not_json;
+use super::body::{is_too_long, not_json};
 use super::capture::refused;
 use super::fields::Fields;
 use super::lenient::leniently;
@@ -67,7 +65,7 @@ struct Sorted {
 
 /// Takes events into the log, and tells of each what became of it.
 pub async fn capture<L: Lookup, A: Append>(
-    State(app): State<App<L, A>>,
+    State(app): State<Arc<App<L, A>>>,
     headers: HeaderMap,
     request: Request,
 ) -> Response {
@@ -144,9 +142,7 @@ fn suits(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 fn unread(error: &BytesRejection) -> Refusal {
-    let mut causes = iter::successors(error.source(), |cause| (*cause).source());
-    let is_too_long = causes.any(|cause| cause.is::<LengthLimitError>());
-    if is_too_long || error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+    if is_too_long(error) || error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         return Refusal::TooLarge("The body is too large: send fewer events at a time.".to_owned());
     }
     Refusal::Undecodable(error.body_text())

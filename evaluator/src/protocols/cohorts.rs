@@ -43,7 +43,7 @@ const PAGES_MAX: usize = 2;
 const COUNTS_MAX: usize = 1;
 
 /// The routes.
-pub fn routes<L: Lookup, A: Append>() -> Router<App<L, A>> {
+pub fn routes<L: Lookup, A: Append>() -> Router<Arc<App<L, A>>> {
     let pages = Arc::new(Semaphore::new(PAGES_MAX));
     let counts = Arc::new(Semaphore::new(COUNTS_MAX));
     Router::new()
@@ -68,7 +68,7 @@ struct Way {
 
 /// Of a cohort that the project has.
 async fn saved<L: Lookup, A: Append>(
-    State(app): State<App<L, A>>,
+    State(app): State<Arc<App<L, A>>>,
     Extension(way): Extension<Way>,
     Path(key): Path<String>,
     uri: Uri,
@@ -79,7 +79,7 @@ async fn saved<L: Lookup, A: Append>(
 
 /// Of a cohort that is in the body.
 async fn sent<L: Lookup, A: Append>(
-    State(app): State<App<L, A>>,
+    State(app): State<Arc<App<L, A>>>,
     Extension(way): Extension<Way>,
     uri: Uri,
     headers: HeaderMap,
@@ -105,7 +105,7 @@ enum Whom {
 }
 
 async fn answer<L: Lookup, A: Append>(
-    app: &App<L, A>,
+    app: &Arc<App<L, A>>,
     way: Way,
     asked: Asked,
 ) -> Result<Response, Denied> {
@@ -133,7 +133,7 @@ async fn answer<L: Lookup, A: Append>(
         Unheld::TooMany => Denied::Busy("Too many lists are under way"),
     })?;
     let work = Work {
-        app: app.clone(),
+        app: Arc::clone(app),
         project: project.id,
         catalog: Arc::clone(&catalog),
         cohort,
@@ -232,7 +232,7 @@ impl Query {
 
 /// One way through people, on a thread of its own.
 struct Work<L, A> {
-    app: App<L, A>,
+    app: Arc<App<L, A>>,
     catalog: Arc<Catalog>,
     project: ProjectId,
     cohort: Cohort,

@@ -1,5 +1,7 @@
 //! `/flags/definitions`: what PostHog's SDKs poll, to decide flags by themselves.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -19,7 +21,7 @@ pub const PATHS: [&str; 2] = ["/flags/definitions", "/api/feature_flag/local_eva
 
 /// Answers with the definitions of the token's project, or that they are as the SDK has them.
 pub async fn definitions<L: Lookup, A: Append>(
-    State(app): State<App<L, A>>,
+    State(app): State<Arc<App<L, A>>>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {

@@ -1,5 +1,7 @@
 //! `/api/explain`: why somebody gets what they get; the answer's shape is in `explanation.rs`.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -27,7 +29,7 @@ const PARAMETERS: [&str; 6] =
 
 /// Explains a flag or a cohort of one person.
 pub async fn explain<L: Lookup, A: Append>(
-    State(app): State<App<L, A>>,
+    State(app): State<Arc<App<L, A>>>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {

@@ -1,8 +1,11 @@
 //! `/flags` and `/decide`: what PostHog's SDKs ask; the answer's shapes are in `answer.rs`.
 
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemas::append::Append;
 use schemas::catalog::Project;
@@ -13,10 +16,10 @@ use serde_json::{Map, Value};
 
 use super::answer::{Answer, Endpoint, Shape, config, has_config, minimal};
 use super::asked::{context, text_of};
-use super::body::{Query, decode, not_json};
+use super::body::{self, Query, decode, not_json};
 use super::keep::keep;
 use super::lenient::leniently;
-use super::often::warn;
+use super::often::{by_address, warn};
 use super::position::{asked_position, asked_wait, tell_facts};
 use super::refusal::Refusal;
 use super::runtime::runtime;
@@ -39,17 +42,21 @@ pub const PATHS: [&str; 2] = ["/flags", "/decide"];
 
 /// Answers a request for flags.
 pub async fn flags<L: Lookup, A: Append>(
-    State(app): State<App<L, A>>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    State(app): State<Arc<App<L, A>>>,
+    request: Request,
 ) -> Response {
-    match method {
-        Method::POST => match check(&app, &uri, &headers, body).await {
-            Ok(response) => response,
-            Err(refusal) => refusal.into_response(),
-        },
+    match *request.method() {
+        Method::POST => {
+            let (parts, body) = request.into_parts();
+            let admitted = by_address(&app, &parts);
+            let answered = match admitted {
+                Admitted::No => Err(Refusal::TooOften),
+                _ => check(&app, &parts, body).await,
+            };
+            let mut response = answered.unwrap_or_else(Refusal::into_response);
+            warn(&mut response, admitted);
+            response
+        }
         Method::GET => with_json(StatusCode::OK, minimal().to_string().into_bytes()),
         Method::HEAD => with_json(StatusCode::OK, Vec::new()),
         _ => (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, ALLOW)]).into_response(),
@@ -58,10 +65,10 @@ pub async fn flags<L: Lookup, A: Append>(
 
 async fn check<L: Lookup, A: Append>(
     app: &App<L, A>,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: Bytes,
+    Parts { uri, headers, .. }: &Parts,
+    body: Body,
 ) -> Result<Response, Refusal> {
+    let body = body::read(body, BODY_BYTES_MAX).await?;
     let query = Query::parse(uri.query());
     let is_old = uri.path().starts_with("/decide");
     let endpoint = if is_old { Endpoint::Decide } else { Endpoint::Flags };

@@ -1,6 +1,8 @@
 //! Forgetting: with the project's secret a person is deleted, through the log, so that no replay
 //! brings them back.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
@@ -35,7 +37,7 @@ struct Asked {
 
 /// Forgets a person: every id that they are known by.
 pub async fn forget<L: Lookup, A: Append>(
-    State(app): State<App<L, A>>,
+    State(app): State<Arc<App<L, A>>>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,

@@ -1,5 +1,7 @@
 //! `/health/live`, `/health/ready` and `/metrics`: what operators and their machines ask.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -23,7 +25,7 @@ pub async fn live() -> &'static str {
 }
 
 /// Ready to be asked, or why not.
-pub async fn ready<L: Lookup, A: Append>(State(app): State<App<L, A>>) -> Response {
+pub async fn ready<L: Lookup, A: Append>(State(app): State<Arc<App<L, A>>>) -> Response {
     match app.lookup.ready((app.clock)()) {
         Ok(()) => Json(Health { ready: true, reason: None }).into_response(),
         Err(reason) => {
@@ -34,7 +36,7 @@ pub async fn ready<L: Lookup, A: Append>(State(app): State<App<L, A>>) -> Respon
 }
 
 /// Everything that is counted, for Prometheus.
-pub async fn metrics<L: Lookup, A: Append>(State(app): State<App<L, A>>) -> Response {
+pub async fn metrics<L: Lookup, A: Append>(State(app): State<Arc<App<L, A>>>) -> Response {
     let mut text = String::new();
     match prometheus_client::encoding::text::encode(&mut text, &app.registry) {
         Ok(()) => {

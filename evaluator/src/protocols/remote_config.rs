@@ -1,5 +1,7 @@
 //! `…/remote_config`: the payload of a flag that is no more than configuration (`posthog.md` 2.4).
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -19,7 +21,7 @@ pub const PATH: &str = "/api/projects/{project}/feature_flags/{flag}/remote_conf
 
 /// Answers with the payload of a remote configuration, or with nothing where there is none.
 pub async fn remote_config<L: Lookup, A: Append>(
-    State(app): State<App<L, A>>,
+    State(app): State<Arc<App<L, A>>>,
     Path((project, flag)): Path<(String, String)>,
     uri: Uri,
     headers: HeaderMap,

@@ -1,6 +1,8 @@
 //! What posthog-js fetches when it starts, besides flags: its configuration, and features of
 //! PostHog's that Sluice hasn't (`posthog.md` 2.3).
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -32,7 +34,7 @@ pub const LISTS: [(&str, &str); 3] = [
 
 /// The configuration of a token's project, as JSON or as the script that sets it.
 pub async fn file<L: Lookup, A: Append>(
-    State(app): State<App<L, A>>,
+    State(app): State<Arc<App<L, A>>>,
     Path((token, file)): Path<(String, String)>,
 ) -> Response {
     if !matches!(file.as_str(), "config" | "config.js") {

@@ -1,6 +1,8 @@
 //! `/api/flags/<key>/usage`: when a flag was last called, by value and by SDK; the answer's shape
 //! is `schemas/usage.schema.json`.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -23,7 +25,7 @@ pub const PATH: &str = "/api/flags/{flag}/usage";
 
 /// Tells when a flag was last called.
 pub async fn usage<L: Lookup, A: Append>(
-    State(app): State<App<L, A>>,
+    State(app): State<Arc<App<L, A>>>,
     Path(flag): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {

@@ -114,7 +114,7 @@ impl Shop {
         let mut registry = Registry::default();
         let metrics = Arc::new(Metrics::new(&mut registry));
         let elapsed: Elapsed = Arc::new(|| Duration::ZERO);
-        let router = router(App {
+        let router = router(Arc::new(App {
             catalog: served,
             lookup: Arc::clone(&kept),
             append: Arc::clone(&kept),
@@ -127,7 +127,7 @@ impl Shop {
             pressure: Arc::new(Pressure::new(None)),
             metrics,
             registry: Arc::new(registry),
-        });
+        }));
         Shop { router, now_ms, kept }
     }
 
