@@ -66,6 +66,9 @@ enum Command {
     Evaluate(evaluate::Arguments),
     /// Asks for one flag and for all, beside a server that does nothing.
     Overhead(overhead::Arguments),
+    /// Answers nothing: what `overhead` compares with.
+    #[command(hide = true)]
+    Nothing,
     /// Asks for five times what a node can answer, and times both answers and refusals.
     Overload(overload::Arguments),
     /// Captures and asks with the position, many times, and counts answers that are old.
@@ -87,6 +90,7 @@ fn main() -> Outcome {
         Command::Flags(arguments) => flags::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Overhead(arguments) => overhead::run(&arguments),
+        Command::Nothing => overhead::serve_nothing(),
         Command::Overload(arguments) => overload::run(&arguments),
         Command::Positions(arguments) => positions::run(&arguments),
         Command::People(arguments) => people::run(&arguments),

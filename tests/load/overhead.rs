@@ -1,6 +1,10 @@
-//! What a check costs beside an HTTP server that does nothing, taken in turns over one connection
-//! each.
+//! What a check costs beside an HTTP server that does nothing, in turns over one connection each.
+//!
+//! Whoever asks and both who answer share one processor: where threads that take turns are apart,
+//! waking the other takes longer than either answer, and the system chooses whether they are.
 
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Instant;
 
@@ -74,12 +78,15 @@ impl Kind {
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    let empty_url = serve_nothing()?;
+    let nothing = Nothing::start()?;
+    for pid in [std::process::id(), nothing.process.id(), arguments.pid] {
+        process::keep_on_one(pid)?;
+    }
     let all = json!({ "token": TOKEN, "distinct_id": "p-1" });
     let mut one = all.clone();
     one["flag_keys"] = json!([arguments.flag]);
     let [one, all] = [one, all].map(|body| body.to_string().into_bytes());
-    let mut empty = Kind::new(&empty_url, one.clone())?;
+    let mut empty = Kind::new(&nothing.url, one.clone())?;
     let mut one = Kind::new(&arguments.url, one)?;
     let mut all = Kind::new(&arguments.url, all)?;
     // Twice: what is warm counts.
@@ -122,12 +129,38 @@ fn cpu_us(arguments: &Arguments, body: &[u8]) -> Result<f64, Box<dyn std::error:
     Ok(seconds * 1e6 / (turns * TURN * CONNECTIONS) as f64)
 }
 
-/// An axum handler that says nothing, on threads of its own. Returns its address.
-fn serve_nothing() -> Result<String, Box<dyn std::error::Error>> {
+/// A process that answers nothing, as long as this is held.
+struct Nothing {
+    url: String,
+    process: Child,
+}
+
+impl Nothing {
+    fn start() -> Result<Nothing, Box<dyn std::error::Error>> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("nothing").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn()?;
+        let mut url = String::new();
+        let told = process.stdout.take().ok_or("it has no output")?;
+        BufReader::new(told).read_line(&mut url)?;
+        Ok(Nothing { url: url.trim().to_owned(), process })
+    }
+}
+
+impl Drop for Nothing {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// Serves an axum handler that says nothing until the input ends; tells its address first.
+pub fn serve_nothing() -> Outcome {
     let runtime = tokio::runtime::Runtime::new()?;
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))?;
-    let address = listener.local_addr()?;
+    println!("http://{}", listener.local_addr()?);
     let router = Router::new().route("/flags/", post(async || ()));
-    std::thread::spawn(move || runtime.block_on(async { axum::serve(listener, router).await }));
-    Ok(format!("http://{address}"))
+    runtime.spawn(async { axum::serve(listener, router).await });
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
 }

@@ -42,3 +42,30 @@ fn status_mib(pid: u32, field: &str) -> io::Result<f64> {
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
     kib.map(|kib| kib / 1024.0).ok_or(io::ErrorKind::InvalidData.into())
 }
+
+/// Keeps every thread that a process has now on the first processor.
+///
+/// # Errors
+/// There is no such process, or it may not be told.
+#[cfg(target_os = "linux")]
+pub fn keep_on_one(pid: u32) -> io::Result<()> {
+    use rustix::process::Pid;
+    use rustix::thread::{CpuSet, sched_setaffinity};
+    let mut first = CpuSet::new();
+    first.set(0);
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let name = thread?.file_name();
+        let id = name.to_str().and_then(|id| Pid::from_raw(id.parse().ok()?));
+        sched_setaffinity(Some(id.ok_or(io::ErrorKind::InvalidData)?), &first)?;
+    }
+    Ok(())
+}
+
+/// Keeps every thread that a process has now on the first processor: Linux alone can.
+///
+/// # Errors
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub fn keep_on_one(_: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
