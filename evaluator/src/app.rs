@@ -29,7 +29,7 @@ pub struct App<L, A> {
     pub request_within: Duration,
     /// Who may ask how often.
     pub limits: Arc<Limits>,
-    /// Who is turned away while too many ask.
+    /// Who is turned away while one worker is asked too much.
     pub pressure: Arc<Pressure>,
     /// Whether versions of `/flags` that know typed values are told them.
     pub typed_records: bool,
@@ -39,4 +39,24 @@ pub struct App<L, A> {
     pub metrics: Arc<Metrics>,
     /// Everything that is counted in the process.
     pub registry: Arc<Registry>,
+}
+
+impl<L, A> App<L, A> {
+    /// The same with a pressure of its own, for another worker.
+    pub fn for_another(&self) -> App<L, A> {
+        App {
+            catalog: Arc::clone(&self.catalog),
+            lookup: Arc::clone(&self.lookup),
+            append: Arc::clone(&self.append),
+            clock: Arc::clone(&self.clock),
+            monotonic: Arc::clone(&self.monotonic),
+            request_within: self.request_within,
+            limits: Arc::clone(&self.limits),
+            pressure: Arc::new(self.pressure.another()),
+            typed_records: self.typed_records,
+            trusted_proxies: Arc::clone(&self.trusted_proxies),
+            metrics: Arc::clone(&self.metrics),
+            registry: Arc::clone(&self.registry),
+        }
+    }
 }

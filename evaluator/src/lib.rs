@@ -27,3 +27,4 @@ pub mod rollout;
 pub mod server;
 pub mod truth;
 mod unkept;
+pub mod workers;

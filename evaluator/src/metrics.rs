@@ -34,7 +34,8 @@ struct Outcome {
 pub struct Metrics {
     answers: Family<Answer, Counter>,
     seconds: Family<Route, Histogram>,
-    checks: Family<Outcome, Counter>,
+    /// Flags that were on, off, and failed.
+    checks: [Counter; 3],
     failures: Family<Reason, Counter>,
     captured: Family<Outcome, Counter>,
     kept: Family<Outcome, Counter>,
@@ -45,10 +46,12 @@ impl Metrics {
     pub fn new(registry: &mut Registry) -> Self {
         // From 16 µs to about 4 s.
         let histogram = || Histogram::new(exponential_buckets(16e-6, 2.0, 18));
+        let checks = Family::<Outcome, Counter>::default();
+        let of = |outcome| checks.get_or_create_owned(&Outcome { outcome });
         let metrics = Metrics {
             answers: Family::default(),
             seconds: Family::new_with_constructor(histogram),
-            checks: Family::default(),
+            checks: ["on", "off", "failed"].map(of),
             failures: Family::default(),
             captured: Family::default(),
             kept: Family::default(),
@@ -60,11 +63,7 @@ impl Metrics {
             "Time from a request's headers to its answer",
             metrics.seconds.clone(),
         );
-        sluice.register(
-            "flag_checks",
-            "Flags decided, by outcome: on, off or failed",
-            metrics.checks.clone(),
-        );
+        sluice.register("flag_checks", "Flags decided, by outcome: on, off or failed", checks);
         sluice.register(
             "flag_failures",
             "Flags that couldn't be decided, by reason",
@@ -94,10 +93,10 @@ impl Metrics {
         self.seconds.get_or_create(&Route { route }).observe(took.as_secs_f64());
     }
 
-    /// Counts decided flags.
-    pub fn checked(&self, outcome: &'static str, flags: u64) {
-        if flags > 0 {
-            self.checks.get_or_create(&Outcome { outcome }).inc_by(flags);
+    /// Counts decided flags: those that are on, that are off, and that failed.
+    pub fn checked(&self, flags: [u64; 3]) {
+        for (counter, flags) in self.checks.iter().zip(flags).filter(|(_, flags)| *flags > 0) {
+            counter.inc_by(flags);
         }
     }
 

@@ -80,6 +80,11 @@ impl Pressure {
         Pressure { wait_max, is_high: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
+    /// One with the same bound that knows nothing yet.
+    pub fn another(&self) -> Self {
+        Pressure::new(self.wait_max)
+    }
+
     /// Whether anybody is turned away now.
     pub fn is_high(&self) -> bool {
         self.is_high.load(Ordering::Relaxed)

@@ -36,8 +36,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use evaluator::listener::Patience;
+use evaluator::app::App;
 use evaluator::server::router;
+use evaluator::workers::{Patience, Worker};
 use schemas::append::Append;
 use schemas::event::Format;
 use tracing_subscriber::EnvFilter;
@@ -143,8 +144,7 @@ fn answer<L: Log + Append>(settings: &Settings, node: Node<L>) -> anyhow::Result
     let answered = runtime.block_on(async {
         let listener = listen(settings).await?;
         tracing::info!(address = %listener.local_addr()?, "answering");
-        serve_until(listener, app, stop_signal()).await;
-        anyhow::Ok(())
+        serve_until(listener, &app, stop_signal()).await
     });
     runtime.shutdown_timeout(Duration::from_millis(100));
     node.stop();
@@ -152,11 +152,9 @@ fn answer<L: Log + Append>(settings: &Settings, node: Node<L>) -> anyhow::Result
     answered
 }
 
-/// What answers HTTP. Its workers look for requests after every few answers rather than after 61:
-/// one that comes waits for those before it alone, and how busy they are is known in time.
+/// What takes connections and waits for signals; workers answer.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    const ANSWERS: u32 = 8;
-    tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(ANSWERS).build()
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 async fn listen(settings: &Settings) -> anyhow::Result<tokio::net::TcpListener> {
@@ -167,16 +165,27 @@ async fn listen(settings: &Settings) -> anyhow::Result<tokio::net::TcpListener> 
 
 async fn serve_until<L: Log + Append>(
     listener: tokio::net::TcpListener,
-    app: Arc<evaluator::app::App<lookup::Here, L>>,
+    app: &App<lookup::Here, L>,
     stop: impl Future<Output = ()>,
-) {
-    if let Err(error) = evaluator::probe::start(&app.pressure, &app.monotonic) {
-        tracing::warn!(%error, "overload isn't noticed: nobody is turned away for it");
-    }
-    let patience = Patience { headers: app.request_within, drain: DRAIN_WAIT };
-    if !evaluator::listener::serve(listener, router(app), patience, stop).await {
+) -> anyhow::Result<()> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers: std::io::Result<Vec<_>> = (0..processors).map(|_| worker(app)).collect();
+    let workers = workers.context("no thread to answer with")?;
+    if !evaluator::listener::serve(listener, workers, stop).await {
         tracing::warn!("requests still under way after {DRAIN_WAIT:?} are cut off");
     }
+    Ok(())
+}
+
+fn worker<L: Log + Append>(app: &App<lookup::Here, L>) -> std::io::Result<Worker> {
+    let app = Arc::new(app.for_another());
+    let patience = Patience { headers: app.request_within, drain: DRAIN_WAIT };
+    let (pressure, elapsed) = (Arc::clone(&app.pressure), Arc::clone(&app.monotonic));
+    Worker::start(router(app), patience, move || {
+        if let Err(error) = evaluator::probe::start(&pressure, &elapsed) {
+            tracing::warn!(%error, "overload isn't noticed: nobody is turned away for it");
+        }
+    })
 }
 
 /// Ctrl-C, or the signal that service managers and Docker send.
@@ -209,12 +218,15 @@ fn develop(settings: &Settings, traffic: bool) -> anyhow::Result<()> {
         let address = listener.local_addr()?;
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let mut waiting = stopped.clone();
-        let serving = tokio::spawn(serve_until(listener, app, async move {
-            let _ = waiting.wait_for(|stop| *stop).await;
-        }));
+        let serving = tokio::spawn(async move {
+            let stopped = async move {
+                let _ = waiting.wait_for(|stop| *stop).await;
+            };
+            serve_until(listener, &app, stopped).await
+        });
         let shown = dev::run(view, address, traffic, stop_signal()).await;
         stop.send(true).ok();
-        serving.await?;
+        serving.await??;
         shown
     });
     runtime.shutdown_timeout(Duration::from_millis(100));

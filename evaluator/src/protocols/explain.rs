@@ -33,7 +33,7 @@ pub async fn explain<L: Lookup, A: Append>(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    match ask(&app, &uri, &headers).await {
+    match ask(&app, &uri, headers).await {
         Ok(response) => response,
         Err(refusal) => refusal.into_response(),
     }
@@ -42,16 +42,16 @@ pub async fn explain<L: Lookup, A: Append>(
 async fn ask<L: Lookup, A: Append>(
     app: &App<L, A>,
     uri: &Uri,
-    headers: &HeaderMap,
+    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    opened(&app.catalog.load(), headers)?;
+    opened(&app.catalog.load(), &headers)?;
     let Asked { project: named, about, context } = read(uri.query().unwrap_or_default())?;
-    let at_least = asked_position(headers)?;
-    let wait = asked_wait(headers)?;
+    let at_least = asked_position(&headers)?;
+    let wait = asked_wait(&headers)?;
     app.lookup.reach(&at_least, wait).await;
     // The answer is for now, not for when the request began to wait: definitions too.
     let catalog = app.catalog.load_full();
-    let project = opened(&catalog, headers)?;
+    let project = opened(&catalog, &headers)?;
     if let Some(named) = named.filter(|named| *named != project.name) {
         return Err(Refusal::OtherProject(format!(
             "The secret opens the project {:?}, and {named:?} is asked for: send a secret of that \
@@ -66,13 +66,19 @@ async fn ask<L: Lookup, A: Append>(
     let (id, groups) = (project.id, groups.as_slice());
     let sought = Sought { project: id, distinct_ids, groups, at_least: &at_least, now_ms };
     let facts = app.lookup.lookup(sought).await;
-    let question = Question { project, context: &context, facts: &facts, now_ms };
-    let explained = match &about {
-        About::Flag(key) => flag(question, key),
-        About::Cohort(key) => cohort(question, key),
-    };
-    let explained = explained.ok_or_else(|| not_there(project, &about))?;
-    let json = answer(&about, question, &explained).to_string();
+    // Until when the answer holds may take a thousand decisions: not where others wait.
+    let explained = tokio::task::spawn_blocking(move || {
+        let project = opened(&catalog, &headers)?;
+        let question = Question { project, context: &context, facts: &facts, now_ms };
+        let explained = match &about {
+            About::Flag(key) => flag(question, key),
+            About::Cohort(key) => cohort(question, key),
+        };
+        let explained = explained.ok_or_else(|| not_there(project, &about))?;
+        Ok((answer(&about, question, &explained).to_string(), facts))
+    });
+    let gone = |_| Err(Refusal::Unavailable("the node is stopping".to_owned()));
+    let (json, facts) = explained.await.unwrap_or_else(gone)?;
     let mut response = (StatusCode::OK, [(header::CONTENT_TYPE, JSON)], json).into_response();
     tell_facts(response.headers_mut(), &facts);
     Ok(response)

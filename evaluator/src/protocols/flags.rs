@@ -190,10 +190,8 @@ fn count<L, A>(app: &App<L, A>, decisions: &[Decision<'_>]) {
             app.metrics.failed(decision.reason.code());
         }
     }
-    app.metrics.checked("on", on);
-    app.metrics.checked("failed", failed);
     let off = decisions.len() as u64 - on - failed;
-    app.metrics.checked("off", off);
+    app.metrics.checked([on, off, failed]);
 }
 
 fn request_id(headers: &HeaderMap) -> uuid::Uuid {
