@@ -11,6 +11,7 @@ use schemas::time::Clock;
 use crate::address::TrustedProxies;
 use crate::limits::{Elapsed, Limits};
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::pressure::Pressure;
 
 /// What routes need.
@@ -35,6 +36,8 @@ pub struct App<L, A> {
     pub typed_records: bool,
     /// Who is believed about whom a request is of.
     pub trusted_proxies: Arc<TrustedProxies>,
+    /// Where addresses are; none where no database tells.
+    pub places: Option<Arc<Places>>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Everything that is counted in the process.
@@ -55,6 +58,7 @@ impl<L, A> App<L, A> {
             pressure: Arc::new(self.pressure.another()),
             typed_records: self.typed_records,
             trusted_proxies: Arc::clone(&self.trusted_proxies),
+            places: self.places.clone(),
             metrics: Arc::clone(&self.metrics),
             registry: Arc::clone(&self.registry),
         }

@@ -28,6 +28,8 @@ pub struct Context {
     pub flag_keys: Option<BTreeSet<String>>,
     /// Whether no flag is asked for at all.
     pub disable_flags: bool,
+    /// Whether where the request comes from tells nothing of where the person is.
+    pub ignores_place: bool,
     /// Whether only the flags that target PostHog's surveys are asked for.
     pub surveys_only: bool,
     /// Where the request comes from; nothing where that isn't known.

@@ -20,6 +20,7 @@ pub mod members;
 pub mod metrics;
 mod needs;
 pub mod person;
+pub mod places;
 pub mod pressure;
 pub mod probe;
 mod protocols;

@@ -7,9 +7,11 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use anyhow::Context;
 use arc_swap::ArcSwap;
 use evaluator::app::App;
 use evaluator::limits::Limits;
+use evaluator::places::Places;
 use evaluator::pressure::Pressure;
 use prometheus_client::registry::Registry;
 use schemas::append::Append;
@@ -80,6 +82,10 @@ impl<L: Log + Append> Node<L> {
             Arc::clone(&found),
             settings.unknown_after_ms,
         );
+        let places = settings.geoip_database.as_deref().map(|path| {
+            let places = Places::open(path);
+            places.with_context(|| format!("geoip_database: {} can't be read", path.display()))
+        });
         let app = App {
             catalog: definitions.catalog(),
             lookup: Arc::new(here),
@@ -91,6 +97,7 @@ impl<L: Log + Append> Node<L> {
             pressure: Arc::new(Pressure::new(settings.overload_wait)),
             typed_records: settings.typed_records,
             trusted_proxies: Arc::new(settings.trusted_proxies.clone()),
+            places: places.transpose()?.map(Arc::new),
             metrics: answers,
             registry: Arc::new(registry),
         };

@@ -3,6 +3,8 @@
 //! A flag wins over the environment, the environment over the file, the file over the default.
 //! Everything is checked before anything is used, and every mistake is reported.
 
+mod check;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,10 +12,10 @@ use std::time::Duration;
 
 use evaluator::address::TrustedProxies;
 use evaluator::limits::Allowed;
+use schemas::event::Format;
 use schemas::window::stretches::SKEW_MS_MAX;
 
-use schemas::event::Format;
-
+use self::check::Check;
 use crate::follow::Start;
 
 /// One setting.
@@ -62,8 +64,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "unknown_after_ms",
         "never",
-        "milliseconds behind the log after which conditions \
-        turn unknown, or never",
+        "milliseconds behind the log that make conditions unknown",
     ),
     setting("request_timeout_ms", "20000", "milliseconds a client may take to say its request"),
     setting(
@@ -82,6 +83,7 @@ pub const SETTINGS: &[Setting] = &[
         "127.0.0.0/8,::1",
         "addresses and networks whose X-Forwarded-For is believed",
     ),
+    setting("geoip_database", "", "a MaxMind database that says in which city addresses are"),
     setting(
         "typed_records",
         "off",
@@ -129,6 +131,7 @@ pub struct Settings {
     pub rate_limits: Allowed,
     pub overload_wait: Option<Duration>,
     pub trusted_proxies: TrustedProxies,
+    pub geoip_database: Option<PathBuf>,
     pub cache_bytes: usize,
     pub log_retention_ms: i64,
     pub log_retention_bytes: u64,
@@ -256,7 +259,7 @@ fn check(said: &Said, mistakes: &mut Vec<String>) -> Settings {
                 ("latest", Start::Latest),
             ],
         ),
-        record_token: Some(check.said("record_token").0.to_owned()).filter(|t| !t.is_empty()),
+        record_token: check.text_if_any("record_token"),
         kafka_brokers: check.text("kafka_brokers"),
         kafka_topic: check.text("kafka_topic"),
         kafka_format: check.one_of(
@@ -274,6 +277,7 @@ fn check(said: &Said, mistakes: &mut Vec<String>) -> Settings {
         trusted_proxies: check
             .parse("trusted_proxies", "addresses and networks, such as 10.0.0.0/8,::1")
             .unwrap_or_default(),
+        geoip_database: check.text_if_any("geoip_database").map(PathBuf::from),
         cache_bytes: check.number("cache_bytes", 1 << 20, i64::MAX),
         log_retention_ms: check.number("log_retention_ms", 1_000, i64::MAX),
         log_retention_bytes: check.number("log_retention_bytes", 1 << 20, i64::MAX),
@@ -285,65 +289,6 @@ fn check(said: &Said, mistakes: &mut Vec<String>) -> Settings {
             .map(|wait_ms| Duration::from_millis(wait_ms.unsigned_abs())),
         typed_records: check.one_of("typed_records", &[("off", false), ("on", true)]),
         log_level: check.text("log_level"),
-    }
-}
-
-struct Check<'a> {
-    said: &'a Said,
-    mistakes: &'a mut Vec<String>,
-}
-
-impl<'a> Check<'a> {
-    /// The value, and where it was said.
-    fn said(&self, key: &str) -> (&'a str, &'a str) {
-        self.said.get(key).map_or(("", ""), |(value, place)| (value.as_str(), place.as_str()))
-    }
-
-    fn text(&mut self, key: &str) -> String {
-        let value = self.said(key).0.to_owned();
-        if value.is_empty() {
-            self.mistake(key, "some text");
-        }
-        value
-    }
-
-    fn parse<T: std::str::FromStr>(&mut self, key: &str, wanted: &str) -> Option<T> {
-        let parsed = self.said(key).0.parse().ok();
-        if parsed.is_none() {
-            self.mistake(key, wanted);
-        }
-        parsed
-    }
-
-    fn number<T: TryFrom<i64> + Default>(&mut self, key: &str, least: i64, most: i64) -> T {
-        let value: Option<i64> = self.said(key).0.replace('_', "").parse().ok();
-        let value = value.filter(|value| (least..=most).contains(value));
-        let value = value.and_then(|value| T::try_from(value).ok());
-        if value.is_none() {
-            let most = if most == i64::MAX { "…".to_owned() } else { most.to_string() };
-            self.mistake(key, &format!("a whole number from {least} to {most}"));
-        }
-        value.unwrap_or_default()
-    }
-
-    fn number_or_never(&mut self, key: &str) -> Option<i64> {
-        if self.said(key).0 == "never" { None } else { Some(self.number(key, 1, i64::MAX)) }
-    }
-
-    fn one_of<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> T {
-        let value = self.said(key).0;
-        if let Some((_, chosen)) = choices.iter().find(|(name, _)| *name == value) {
-            return *chosen;
-        }
-        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        self.mistake(key, &format!("one of {}", names.join(", ")));
-        choices[0].1
-    }
-
-    fn mistake(&mut self, key: &str, wanted: &str) {
-        let (value, place) = self.said(key);
-        let mistake = format!("{place}: {value:?} is not {wanted}");
-        self.mistakes.push(mistake);
     }
 }
 

@@ -117,6 +117,7 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
         monotonic: elapsed,
         typed_records: true,
         trusted_proxies: Arc::default(),
+        places: None,
         pressure: Arc::new(Pressure::new(None)),
         metrics: Arc::new(Metrics::new(&mut registry)),
         registry: Arc::new(registry),

@@ -21,10 +21,10 @@ pub fn context(asked: &Map<String, Value>) -> Result<Context, Refusal> {
     })?;
     let person_properties = object(asked, &["person_properties", "$properties"])?;
     let flag_keys = texts(asked, &["flag_keys", "flag_keys_to_evaluate"])?;
-    let disable_flags = match first(asked, &["disable_flags"]) {
-        None => false,
-        Some(Value::Bool(disable)) => *disable,
-        Some(_) => return Err(wrong_type("disable_flags", "true or false")),
+    let switch = |name| match first(asked, &[name]) {
+        None => Ok(false),
+        Some(Value::Bool(on)) => Ok(*on),
+        Some(_) => Err(wrong_type(name, "true or false")),
     };
     let device_id = text_of(asked, &["$device_id", "device_id"]);
     let device_id = device_id.or_else(|| text_of(&person_properties, &["$device_id"]));
@@ -43,7 +43,8 @@ pub fn context(asked: &Map<String, Value>) -> Result<Context, Refusal> {
             .map(|id| cut_distinct_id(&id).to_owned()),
         person_properties,
         flag_keys: flag_keys.map(BTreeSet::from_iter),
-        disable_flags,
+        disable_flags: switch("disable_flags")?,
+        ignores_place: switch("geoip_disable")?,
         surveys_only: false,
         runtime: runtime(asked),
         contexts: contexts.unwrap_or_default(),

@@ -19,7 +19,7 @@ use super::asked::{context, text_of};
 use super::body::{self, Query, decode, not_json};
 use super::keep::keep;
 use super::lenient::leniently;
-use super::often::{by_address, warn};
+use super::often::{by_address, client, warn};
 use super::position::{asked_position, asked_wait, tell_facts};
 use super::refusal::Refusal;
 use super::runtime::runtime;
@@ -29,6 +29,7 @@ use crate::decision::Decision;
 use crate::evaluate::evaluate;
 use crate::limits::Admitted;
 use crate::needs::Needs;
+use crate::places::Places;
 use crate::unkept::{before_login, unkept};
 
 /// The largest body that is read, compressed or not; PostHog has the same bound.
@@ -65,14 +66,15 @@ pub async fn flags<L: Lookup, A: Append>(
 
 async fn check<L: Lookup, A: Append>(
     app: &App<L, A>,
-    Parts { uri, headers, .. }: &Parts,
+    parts: &Parts,
     body: Body,
 ) -> Result<Response, Refusal> {
     let body = body::read(body, BODY_BYTES_MAX).await?;
-    let query = Query::parse(uri.query());
-    let is_old = uri.path().starts_with("/decide");
+    let headers = &parts.headers;
+    let query = Query::parse(parts.uri.query());
+    let is_old = parts.uri.path().starts_with("/decide");
     let endpoint = if is_old { Endpoint::Decide } else { Endpoint::Flags };
-    let (token, project_id, context) = read(app, &query, headers, &body)?;
+    let (token, project_id, context) = read(app, &query, parts, &body)?;
     // Whoever waits holds no more than that.
     drop(body);
     let admitted = app.limits.project(project_id);
@@ -160,19 +162,24 @@ async fn gather<L: Lookup, A: Append>(
 fn read<L, A>(
     app: &App<L, A>,
     query: &Query,
-    headers: &HeaderMap,
+    parts: &Parts,
     body: &Bytes,
 ) -> Result<(String, ProjectId, Context), Refusal> {
-    let text = decode(headers, query, body, BODY_BYTES_MAX)?;
+    let text = decode(&parts.headers, query, body, BODY_BYTES_MAX)?;
     let asked: Map<String, Value> =
         leniently(&text, |text| serde_json::from_str(text).map_err(|error| not_json(&error)))?;
     let token = text_of(&asked, &["token", "$token", "api_key"]).ok_or(Refusal::NoToken)?;
-    let project_id = app.catalog.load().project(&token).map(|project| project.id);
-    let project_id = project_id.ok_or(Refusal::UnknownToken)?;
-    let context = context(&asked)?;
-    let runtime = context.runtime.or_else(|| runtime(headers));
-    let context = Context { runtime, surveys_only: query.surveys_only, ..context };
-    Ok((token.into_owned(), project_id, context))
+    let catalog = app.catalog.load();
+    let project = catalog.project(&token).ok_or(Refusal::UnknownToken)?;
+    let mut context = context(&asked)?;
+    context.runtime = context.runtime.or_else(|| runtime(&parts.headers));
+    context.surveys_only = query.surveys_only;
+    if let Some(places) = app.places.as_ref().filter(|_| !context.ignores_place)
+        && let Some(address) = client(app, parts).filter(|_| Places::are_asked_for(project))
+    {
+        places.fill(address, &mut context.person_properties);
+    }
+    Ok((token.into_owned(), project.id, context))
 }
 
 /// Whether the request has to wait for the position it asks for: flags that depend on nothing

@@ -1,6 +1,6 @@
 //! Who asks too often is refused, and who nearly does is warned (`posthog.md` 1.7).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::connect_info::ConnectInfo;
 use axum::http::request::Parts;
@@ -15,10 +15,13 @@ pub const WARNING: HeaderName = HeaderName::from_static("x-posthog-rate-limit-wa
 
 /// Takes one request from the bucket of its address.
 pub fn by_address<L, A>(app: &App<L, A>, request: &Parts) -> Admitted {
-    let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
-    peer.map_or(Admitted::Freely, |ConnectInfo(peer)| {
-        app.limits.address(app.trusted_proxies.client(*peer, &request.headers))
-    })
+    client(app, request).map_or(Admitted::Freely, |address| app.limits.address(address))
+}
+
+/// The address that a request is from; none where it came over no connection.
+pub fn client<L, A>(app: &App<L, A>, request: &Parts) -> Option<IpAddr> {
+    let ConnectInfo(peer) = request.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(app.trusted_proxies.client(*peer, &request.headers))
 }
 
 /// Warns whoever asks, if it is time.

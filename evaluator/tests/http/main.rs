@@ -14,6 +14,7 @@ mod kept;
 mod members;
 mod memory;
 mod operators;
+mod places;
 mod positions;
 mod posthog;
 mod refused;

@@ -1,6 +1,7 @@
 //! A shop behind the router, with a clock that is set.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use evaluator::app::App;
 use evaluator::limits::{Allowed, Elapsed, Limits};
 use evaluator::metrics::Metrics;
+use evaluator::places::Places;
 use evaluator::pressure::Pressure;
 use evaluator::server::router;
 use http_body_util::BodyExt;
@@ -42,6 +44,8 @@ const OFFER: &str = r#"
 rules:
   - { when: { cohort: hesitating }, payload: { text: Free } }
 "#;
+/// A database of addresses, from the crate's folder.
+const PLACES: &str = "tests/http/places.mmdb";
 const EVERYBODY: &str = "rules:\n  - rollout: 100%\n";
 const PRO: &str = "rules:\n  - when: { person: { plan: pro } }\n";
 
@@ -124,6 +128,7 @@ impl Shop {
             monotonic: elapsed,
             typed_records,
             trusted_proxies: Arc::default(),
+            places: Some(Arc::new(Places::open(Path::new(PLACES)).expect("a database"))),
             pressure: Arc::new(Pressure::new(None)),
             metrics,
             registry: Arc::new(registry),
