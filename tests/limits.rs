@@ -10,7 +10,7 @@ use crate::client::Answer;
 use crate::dice::Dice;
 use crate::event::now_ms;
 use crate::harness::{Server, Setup, eventually};
-use crate::shop::{TOKEN, adds};
+use crate::shop::{SECRET, TOKEN, adds};
 
 const WARNING: &str = "x-posthog-rate-limit-warning";
 
@@ -61,6 +61,35 @@ fn a_project_has_a_bucket_too() {
     let statuses: Vec<u16> = (0..9).map(told).collect();
     assert!(statuses[..2].iter().all(|status| *status == 200), "{statuses:?}");
     assert!(statuses.contains(&429), "{statuses:?}");
+}
+
+/// A server that starts anew again and again loads everything each time; one that polls says what
+/// it has, and has a bucket for that.
+#[test]
+fn polls_of_definitions_have_buckets_of_their_own() {
+    let limits = "definitions=1:2,changes=1:3,remote_config=1:1";
+    let server = Setup::embedded().set("SLUICE_RATE_LIMITS", limits).start();
+    let secret = format!("Bearer {SECRET}");
+    let get = |path: &str, more: Option<(&str, &str)>| {
+        let headers: Vec<_> =
+            [("authorization", secret.as_str())].into_iter().chain(more).collect();
+        server.client.try_get_with(path, &headers).expect("an answer")
+    };
+    let all = format!("/flags/definitions?token={TOKEN}");
+    let first = get(&all, None);
+    let tag =
+        first.headers.get("etag").and_then(|tag| tag.to_str().ok()).expect("a tag").to_owned();
+    let polls: Vec<u16> = (0..9).map(|_| get(&all, Some(("if-none-match", &tag))).status).collect();
+    assert_eq!(polls[..3], [304, 304, 304]);
+    assert!(polls.contains(&429), "{polls:?}");
+    let loads: Vec<u16> = (0..9).map(|_| get(&all, None).status).collect();
+    assert_eq!((first.status, loads[0]), (200, 200), "polls took nothing of it");
+    assert!(loads.contains(&429), "{loads:?}");
+    let config = "/api/projects/@current/feature_flags/none/remote_config";
+    let configs: Vec<u16> = (0..9).map(|_| get(config, None).status).collect();
+    assert_eq!(configs[0], 404);
+    assert!(configs.contains(&429), "{configs:?}");
+    assert_eq!(ask_from(&server, "203.0.113.7").status, 200, "nothing is said of flags");
 }
 
 /// Says this to the node, and hears what it answers until it hangs up.

@@ -1,4 +1,5 @@
-//! Rate limits: how often an address and a project may ask for flags, by token buckets.
+//! Rate limits: how often an address may ask for flags and a project for what it has, by token
+//! buckets.
 //!
 //! Off by default. PostHog's figures, and its warning when a fifth of a bucket is left, are those
 //! of `posthog.md` 5.
@@ -29,17 +30,34 @@ pub struct Bucket {
     pub burst: NonZeroU32,
 }
 
+/// What a project is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum For {
+    /// Flags.
+    Flags,
+    /// Definitions, by an SDK that has none.
+    Definitions,
+    /// Definitions, unless they are as the SDK has them.
+    Changes,
+    /// A remote configuration.
+    RemoteConfig,
+}
+
+/// What each is called, in the order of [`For`].
+const NAMES: [&str; 4] = ["token", "definitions", "changes", "remote_config"];
+
 /// What is allowed; `off`, `posthog`, or `address=50:1250,token=10:625`: requests a second, and at
 /// once after a pause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Allowed {
-    /// To an address.
+    /// To an address that asks for flags.
     pub address: Option<Bucket>,
-    /// To a project.
-    pub token: Option<Bucket>,
+    /// To a project, in the order of [`For`].
+    pub project: [Option<Bucket>; 4],
 }
 
-const POSTHOG: &str = "address=50:1250,token=10:625";
+const POSTHOG: &str =
+    "address=50:1250,token=10:625,definitions=10:600,changes=100:6000,remote_config=10:600";
 
 impl FromStr for Allowed {
     type Err = ();
@@ -56,9 +74,9 @@ impl FromStr for Allowed {
             let (per_second, burst) = bucket.split_once(':').ok_or(())?;
             let per_second = per_second.trim().parse().map_err(|_| ())?;
             let burst = burst.trim().parse().map_err(|_| ())?;
-            let place = match name.trim() {
-                "address" => &mut allowed.address,
-                "token" => &mut allowed.token,
+            let place = match (name.trim(), NAMES.iter().position(|known| *known == name.trim())) {
+                ("address", _) => &mut allowed.address,
+                (_, Some(at)) => &mut allowed.project[at],
                 _ => return Err(()),
             };
             if place.replace(Bucket { per_second, burst }).is_some() {
@@ -83,7 +101,7 @@ pub enum Admitted {
 /// Buckets of everybody who asked lately.
 pub struct Limits {
     addresses: Option<Buckets<IpAddr>>,
-    projects: Option<Buckets<ProjectId>>,
+    projects: [Option<Buckets<ProjectId>>; 4],
 }
 
 impl Limits {
@@ -91,7 +109,7 @@ impl Limits {
     pub fn new(allowed: Allowed, elapsed: &Elapsed) -> Self {
         Limits {
             addresses: allowed.address.map(|bucket| Buckets::new(bucket, elapsed)),
-            projects: allowed.token.map(|bucket| Buckets::new(bucket, elapsed)),
+            projects: allowed.project.map(|bucket| Some(Buckets::new(bucket?, elapsed))),
         }
     }
 
@@ -100,9 +118,10 @@ impl Limits {
         self.addresses.as_ref().map_or(Admitted::Freely, |buckets| buckets.take(address))
     }
 
-    /// Takes a request for a project's flags.
-    pub fn project(&self, project: ProjectId) -> Admitted {
-        self.projects.as_ref().map_or(Admitted::Freely, |buckets| buckets.take(project))
+    /// Takes a request for something of a project.
+    pub fn project(&self, project: ProjectId, what: For) -> Admitted {
+        let buckets = self.projects[what as usize].as_ref();
+        buckets.map_or(Admitted::Freely, |buckets| buckets.take(project))
     }
 }
 
@@ -179,10 +198,16 @@ mod tests {
             let number = |number| NonZeroU32::new(number).expect("a number");
             Some(Bucket { per_second: number(per_second), burst: number(burst) })
         };
-        let allowed = |address, token| Ok(Allowed { address, token });
+        let allowed = |address, token| Ok(Allowed { address, project: [token, None, None, None] });
         for (text, expected) in [
             ("off", allowed(None, None)),
-            ("posthog", allowed(bucket(50, 1250), bucket(10, 625))),
+            (
+                "posthog",
+                Ok(Allowed {
+                    address: bucket(50, 1250),
+                    project: [bucket(10, 625), bucket(10, 600), bucket(100, 6000), bucket(10, 600)],
+                }),
+            ),
             ("token=100:1000", allowed(None, bucket(100, 1000))),
             (" address = 1:2 , token=3:4", allowed(bucket(1, 2), bucket(3, 4))),
             ("", Err(())),
@@ -213,6 +238,6 @@ mod tests {
         assert_eq!(limits.address(ann), no);
         passed.store(500, Ordering::Relaxed);
         assert_eq!(limits.address(ann), barely, "two a second");
-        assert_eq!(limits.project(ProjectId(1)), freely, "nothing is said of projects");
+        assert_eq!(limits.project(ProjectId(1), For::Flags), freely, "nothing is said of projects");
     }
 }

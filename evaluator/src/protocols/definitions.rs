@@ -7,14 +7,15 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use schemas::append::Append;
-use schemas::catalog::Catalog;
 use schemas::lookup::Lookup;
 
 use super::access::named;
 use super::body::Query;
 use super::feed::feed;
+use super::often::by_project;
 use super::refusal::Refusal;
 use crate::app::App;
+use crate::limits::For;
 
 /// The routes, without a slash at the end.
 pub const PATHS: [&str; 2] = ["/flags/definitions", "/api/feature_flag/local_evaluation"];
@@ -25,12 +26,15 @@ pub async fn definitions<L: Lookup, A: Append>(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    told(&app.catalog.load(), &uri, &headers).unwrap_or_else(IntoResponse::into_response)
+    told(&app, &uri, &headers).unwrap_or_else(IntoResponse::into_response)
 }
 
-fn told(catalog: &Catalog, uri: &Uri, headers: &HeaderMap) -> Result<Response, Refusal> {
+fn told<L, A>(app: &App<L, A>, uri: &Uri, headers: &HeaderMap) -> Result<Response, Refusal> {
     let query = Query::parse(uri.query());
-    let project = named(catalog, query.token.as_deref(), headers)?;
+    let catalog = app.catalog.load();
+    let project = named(&catalog, query.token.as_deref(), headers)?;
+    let has_some = headers.contains_key(header::IF_NONE_MATCH);
+    by_project(app, project, if has_some { For::Changes } else { For::Definitions })?;
     let feed = project.feed.get_or_init(|| feed(project));
     let head = [
         (header::ETAG, format!("W/\"{}\"", feed.tag)),

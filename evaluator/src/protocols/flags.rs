@@ -27,7 +27,7 @@ use crate::app::App;
 use crate::context::Context;
 use crate::decision::Decision;
 use crate::evaluate::evaluate;
-use crate::limits::Admitted;
+use crate::limits::{Admitted, For};
 use crate::needs::Needs;
 use crate::places::Places;
 use crate::unkept::{before_login, unkept};
@@ -77,7 +77,7 @@ async fn check<L: Lookup, A: Append>(
     let (token, project_id, context) = read(app, &query, parts, &body)?;
     // Whoever waits holds no more than that.
     drop(body);
-    let admitted = app.limits.project(project_id);
+    let admitted = app.limits.project(project_id, For::Flags);
     if admitted == Admitted::No {
         return Err(Refusal::TooOften);
     }

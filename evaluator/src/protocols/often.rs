@@ -6,9 +6,11 @@ use axum::extract::connect_info::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
+use schemas::catalog::Project;
 
+use super::refusal::Refusal;
 use crate::app::App;
-use crate::limits::Admitted;
+use crate::limits::{Admitted, For};
 
 /// Tells that the bucket is nearly empty.
 pub const WARNING: HeaderName = HeaderName::from_static("x-posthog-rate-limit-warning");
@@ -16,6 +18,17 @@ pub const WARNING: HeaderName = HeaderName::from_static("x-posthog-rate-limit-wa
 /// Takes one request from the bucket of its address.
 pub fn by_address<L, A>(app: &App<L, A>, request: &Parts) -> Admitted {
     client(app, request).map_or(Admitted::Freely, |address| app.limits.address(address))
+}
+
+/// Takes one request for something of a project from the bucket of that.
+///
+/// # Errors
+/// It is empty.
+pub fn by_project<L, A>(app: &App<L, A>, project: &Project, what: For) -> Result<(), Refusal> {
+    match app.limits.project(project.id, what) {
+        Admitted::No => Err(Refusal::TooOften),
+        Admitted::Freely | Admitted::Barely => Ok(()),
+    }
 }
 
 /// The address that a request is from; none where it came over no connection.

@@ -13,8 +13,10 @@ use serde_json::Value;
 
 use super::access::{checked, named, opened};
 use super::body::Query;
+use super::often::by_project;
 use super::refusal::Refusal;
 use crate::app::App;
+use crate::limits::For;
 
 /// The route, without a slash at the end.
 pub const PATH: &str = "/api/projects/{project}/feature_flags/{flag}/remote_config";
@@ -34,7 +36,11 @@ pub async fn remote_config<L: Lookup, A: Append>(
         None if project == "@current" => opened(&catalog, &headers),
         None => numbered(&catalog, &project).and_then(|it| checked(&catalog, it, &headers)),
     };
-    match project.and_then(|project| payload(project, &flag)) {
+    let admitted = project.and_then(|project| {
+        by_project(&app, project, For::RemoteConfig)?;
+        Ok(project)
+    });
+    match admitted.and_then(|project| payload(project, &flag)) {
         Ok(Some(payload)) => Json(payload).into_response(),
         Ok(None) => StatusCode::OK.into_response(),
         Err(refusal) => refusal.into_response(),
