@@ -11,8 +11,6 @@ use axum::routing::{MethodRouter, any, get, post};
 use schemas::append::Append;
 use schemas::lookup::Lookup;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
-use tower_http::decompression::RequestDecompressionLayer;
-use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
@@ -52,12 +50,8 @@ fn sdk<L: Lookup, A: Append>() -> Router<Arc<App<L, A>>> {
     for (path, _) in start::LISTS {
         router = both(router, path, &get(start::list));
     }
-    // Both bounds hold: of what is sent, and of what it becomes.
-    let capture_v1 = both(Router::new(), capture_v1::PATH, &post(capture_v1::capture::<L, A>))
-        .layer(large)
-        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
-        .layer(RequestBodyLimitLayer::new(capture::BODY_BYTES_MAX));
-    both(router.merge(capture_v1), start::RECORDINGS, &post(start::recording).layer(large))
+    let router = both(router, capture_v1::PATH, &post(capture_v1::capture::<L, A>));
+    both(router, start::RECORDINGS, &post(start::recording).layer(large))
 }
 
 /// What operators, and servers that have a project's secret, ask.

@@ -4,17 +4,16 @@
 
 use std::borrow::Cow;
 use std::error::Error;
-use std::io::Read;
 use std::iter;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use flate2::read::MultiGzDecoder;
 use http_body_util::LengthLimitError;
 use percent_encoding::percent_decode;
 
+use super::encoding::gunzip;
 use super::refusal::Refusal;
 
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
@@ -106,7 +105,7 @@ pub async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
 }
 
 /// Whether a body couldn't be read because it was longer than may be.
-pub fn is_too_long(error: &(dyn Error + 'static)) -> bool {
+fn is_too_long(error: &(dyn Error + 'static)) -> bool {
     iter::successors(Some(error), |error| (*error).source())
         .any(|cause| cause.is::<LengthLimitError>())
 }
@@ -114,18 +113,6 @@ pub fn is_too_long(error: &(dyn Error + 'static)) -> bool {
 /// What serde_json says, as a refusal.
 pub fn not_json(error: &serde_json::Error) -> Refusal {
     undecodable(&format!("invalid JSON: {error}"))
-}
-
-fn gunzip(body: &[u8], bytes_max: usize) -> Result<Vec<u8>, Refusal> {
-    let mut bytes = Vec::new();
-    let mut bounded = MultiGzDecoder::new(body).take(bytes_max as u64 + 1);
-    bounded.read_to_end(&mut bytes).map_err(|error| undecodable(&format!("bad gzip: {error}")))?;
-    if bytes.len() > bytes_max {
-        return Err(Refusal::TooLarge(format!(
-            "The body is larger than {bytes_max} bytes once decompressed."
-        )));
-    }
-    Ok(bytes)
 }
 
 fn form(body: &[u8]) -> Result<Cow<'_, str>, Refusal> {
@@ -154,6 +141,7 @@ fn base64(text: &[u8]) -> Result<String, Refusal> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn undecodable(what: &str) -> Refusal {
+/// A body that isn't what it should be.
+pub fn undecodable(what: &str) -> Refusal {
     Refusal::Undecodable(what.to_owned())
 }

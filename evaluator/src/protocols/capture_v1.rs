@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, Request, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use schemas::append::{Append, Outgoing};
 use schemas::lookup::Lookup;
@@ -16,8 +14,9 @@ use schemas::time::parse_timestamp_ms;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::body::{is_too_long, not_json};
-use super::capture::refused;
+use super::body::{self, not_json};
+use super::capture::{BODY_BYTES_MAX, refused};
+use super::encoding::unpack;
 use super::fields::Fields;
 use super::lenient::leniently;
 use super::position::tell_position;
@@ -92,7 +91,9 @@ async fn take<L: Lookup, A: Append>(
         return Err(Refusal::UnknownToken);
     }
     suits(headers)?;
-    let body = Bytes::from_request(request, &()).await.map_err(|error| unread(&error))?;
+    // Both bounds hold: of what is sent, and of what it becomes.
+    let body = body::read(request.into_body(), BODY_BYTES_MAX).await?;
+    let body = unpack(text(headers, header::CONTENT_ENCODING), body, BODY_BYTES_MAX)?;
     let sent_at = headers.get(REQUEST_TIMESTAMP).and_then(|sent_at| sent_at.to_str().ok());
     let sent_at_ms = sent_at.and_then(parse_timestamp_ms);
     let clocks = Clocks { sent_at_ms, now_ms: (app.clock)() };
@@ -125,27 +126,18 @@ fn token(headers: &HeaderMap) -> Result<&str, Refusal> {
     if token.starts_with("phx_") { Err(Refusal::PersonalKey) } else { Ok(token) }
 }
 
-/// Whether the body can be read: it has been decompressed, unless its encoding is unknown.
+fn text(headers: &HeaderMap, name: HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().trim()
+}
+
+/// Whether the body is of a type that is taken.
 fn suits(headers: &HeaderMap) -> Result<(), Refusal> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = text(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
+    let kind = text(headers, header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
     if !kind.is_empty() && !kind.eq_ignore_ascii_case("application/json") {
         let what = format!("The body has to be application/json, and is {kind:?}.");
         return Err(Refusal::Unsupported(what));
     }
-    let encoding = text(header::CONTENT_ENCODING);
-    if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") {
-        let what = format!("The body is encoded as {encoding:?}: send gzip, deflate, br or zstd.");
-        return Err(Refusal::Unsupported(what));
-    }
     Ok(())
-}
-
-fn unread(error: &BytesRejection) -> Refusal {
-    if is_too_long(error) || error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Refusal::TooLarge("The body is too large: send fewer events at a time.".to_owned());
-    }
-    Refusal::Undecodable(error.body_text())
 }
 
 fn sort(text: &str, token: &str, clocks: Clocks) -> Result<Sorted, Refusal> {

@@ -10,6 +10,7 @@ pub mod cohorts;
 pub mod cursor;
 pub mod definitions;
 pub mod denied;
+mod encoding;
 pub mod explain;
 pub mod explanation;
 pub mod feed;

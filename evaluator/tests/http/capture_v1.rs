@@ -162,6 +162,20 @@ fn what_swells_is_stopped() {
     }
 }
 
+/// A few bytes may not have the node reserve 128 MiB to look back into.
+#[test]
+fn a_window_has_a_bound_too() {
+    let shop = Shop::open();
+    for (window_log, status) in [(23, 200), (24, 400), (27, 400)] {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("memory");
+        encoder.window_log(window_log).expect("a window");
+        encoder.write_all(batch(&[event("u-1", json!({}))]).as_bytes()).expect("memory");
+        let body = encoder.finish().expect("memory");
+        let answer = send(&shop, &[("content-encoding", "zstd")], body);
+        assert_eq!(answer.status, status, "2^{window_log}: {}", answer.text());
+    }
+}
+
 #[test]
 fn what_cannot_be_taken_is_refused_as_a_whole() {
     let shop = Shop::open();
