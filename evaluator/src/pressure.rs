@@ -6,7 +6,7 @@
 //! then, and more as soon as the wait is too long all the same (CoDel's standing queue). Projects
 //! share what is left evenly, so that a flood of one is turned away before anything of another.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -14,9 +14,12 @@ use rustc_hash::FxHashMap;
 use schemas::ids::ProjectId;
 
 /// For how long all waits have to be too long before anybody is turned away.
-const BEGINS_AFTER: Duration = Duration::from_millis(50);
+const BEGINS_AFTER: Duration = Duration::from_millis(20);
 /// For how long they are looked at together from then on.
 const LOOK: Duration = Duration::from_millis(5);
+/// For how long after everybody is answered again one look is enough to begin anew: whoever asks
+/// too much pauses now and then, and comes back with all that piled up.
+const ALERT: Duration = Duration::from_secs(2);
 /// What the share that is answered is multiplied by at least and at most while the wait is too
 /// long: the longer, the less.
 const SHRINKS: (f64, f64) = (0.1, 0.95);
@@ -37,6 +40,8 @@ pub struct Pressure {
     /// None where nobody ever is.
     wait_max: Option<Duration>,
     is_high: AtomicBool,
+    /// Nanoseconds since the process began.
+    alert_until_ns: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -77,7 +82,8 @@ impl Pressure {
             share: 1.0,
             projects: FxHashMap::default(),
         };
-        Pressure { wait_max, is_high: AtomicBool::new(false), state: Mutex::new(state) }
+        let (is_high, alert_until_ns) = (AtomicBool::new(false), AtomicU64::new(0));
+        Pressure { wait_max, is_high, alert_until_ns, state: Mutex::new(state) }
     }
 
     /// One with the same bound that knows nothing yet.
@@ -88,6 +94,11 @@ impl Pressure {
     /// Whether anybody is turned away now.
     pub fn is_high(&self) -> bool {
         self.is_high.load(Ordering::Relaxed)
+    }
+
+    /// Whether anybody is turned away, or was a moment ago.
+    pub fn is_alert(&self, now: Duration) -> bool {
+        self.is_high() || now.as_nanos() < self.alert_until_ns.load(Ordering::Relaxed).into()
     }
 
     /// Whether it ever looks at waits.
@@ -107,7 +118,7 @@ impl Pressure {
         if !self.is_high() {
             if is_short {
                 state.shortest = Duration::MAX;
-            } else if looked >= BEGINS_AFTER {
+            } else if looked >= if self.is_alert(now) { LOOK } else { BEGINS_AFTER } {
                 self.is_high.store(true, Ordering::Relaxed);
             }
             return;
@@ -118,23 +129,24 @@ impl Pressure {
         let by = wait_max.as_secs_f64() / state.shortest.as_secs_f64();
         let factor = if is_short { 1.0 } else { by.sqrt().clamp(SHRINKS.0, SHRINKS.1) };
         state.shortest = Duration::MAX;
-        self.answer(&mut state, factor);
+        self.answer(&mut state, factor, now);
     }
 
     /// Tells which part of their time workers were at work lately.
-    pub fn worked(&self, part: f64) {
+    pub fn worked(&self, part: f64, now: Duration) {
         if self.is_high() {
             let factor = (AT_WORK / part.max(0.01)).clamp(MOVES.0, MOVES.1);
-            self.answer(&mut self.state.lock(), factor);
+            self.answer(&mut self.state.lock(), factor, now);
         }
     }
 
     /// Answers so many times as many requests.
-    fn answer(&self, state: &mut State, factor: f64) {
+    fn answer(&self, state: &mut State, factor: f64, now: Duration) {
         state.share = (state.share * factor).max(SHARE_LEAST);
         if state.share >= 1.0 {
             state.share = 1.0;
             state.projects.clear();
+            self.alert_until_ns.store((now + ALERT).as_nanos() as u64, Ordering::Relaxed);
             self.is_high.store(false, Ordering::Relaxed);
         } else {
             state.divide();
@@ -212,12 +224,12 @@ mod tests {
     fn a_wait_that_passes_turns_nobody_away() {
         let (pressure, mut now_ms) = (pressure(), 0);
         for _ in 0..100 {
-            under(&pressure, &mut now_ms, 48, LONG);
+            under(&pressure, &mut now_ms, 18, LONG);
             under(&pressure, &mut now_ms, 1, SHORT);
         }
         assert!(!pressure.is_high());
         assert_eq!(admitted(&pressure, BUSY, 1_000), 1_000);
-        under(&pressure, &mut now_ms, 50, LONG);
+        under(&pressure, &mut now_ms, 20, LONG);
         assert!(pressure.is_high());
         let never = Pressure::new(None);
         under(&never, &mut now_ms, 1_000, LONG);
@@ -227,7 +239,7 @@ mod tests {
     #[test]
     fn who_is_answered_becomes_fewer_until_the_wait_is_short_and_then_all_again() {
         let (pressure, mut now_ms) = (pressure(), 0);
-        under(&pressure, &mut now_ms, 50, LONG);
+        under(&pressure, &mut now_ms, 20, LONG);
         let mut last = 1_001;
         for _ in 0..20 {
             under(&pressure, &mut now_ms, 6, LONG);
@@ -238,14 +250,14 @@ mod tests {
         assert!(last < 60, "{last}");
         under(&pressure, &mut now_ms, 100, SHORT);
         assert_eq!(admitted(&pressure, BUSY, 1_000), last, "no shorter, no longer");
-        pressure.worked(0.5);
+        pressure.worked(0.5, Duration::from_millis(now_ms));
         let more = admitted(&pressure, BUSY, 1_000);
         assert!(more > last, "workers have time left");
-        pressure.worked(1.0);
+        pressure.worked(1.0, Duration::from_millis(now_ms));
         assert!(admitted(&pressure, BUSY, 1_000) < more, "now they have none");
         let mut steps = 0;
         while pressure.is_high() {
-            pressure.worked(0.2);
+            pressure.worked(0.2, Duration::from_millis(now_ms));
             steps += 1;
         }
         assert!((5..20).contains(&steps), "{steps}");
@@ -253,9 +265,25 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_back_soon_is_met_sooner() {
+        for (away_ms, begins_after_ms) in [(1_900, 5), (2_000, 20)] {
+            let (pressure, mut now_ms) = (pressure(), 0);
+            under(&pressure, &mut now_ms, 20, LONG);
+            while pressure.is_high() {
+                pressure.worked(0.2, Duration::from_millis(now_ms));
+            }
+            under(&pressure, &mut now_ms, away_ms, SHORT);
+            under(&pressure, &mut now_ms, begins_after_ms - 2, LONG);
+            assert!(!pressure.is_high(), "{away_ms} ms after the last time");
+            under(&pressure, &mut now_ms, 2, LONG);
+            assert!(pressure.is_high(), "{away_ms} ms after the last time");
+        }
+    }
+
+    #[test]
     fn a_flood_of_one_project_is_turned_away_before_anything_of_another() {
         let (pressure, mut now_ms) = (pressure(), 0);
-        under(&pressure, &mut now_ms, 50, LONG);
+        under(&pressure, &mut now_ms, 20, LONG);
         let (mut busy, mut quiet) = (0, 0);
         for round in 0..20 {
             let wait = if round < 10 { LONG } else { Duration::from_micros(500) };
@@ -270,7 +298,7 @@ mod tests {
     #[test]
     fn projects_that_ask_for_more_than_there_is_get_the_same() {
         let (pressure, mut now_ms) = (pressure(), 0);
-        under(&pressure, &mut now_ms, 50, LONG);
+        under(&pressure, &mut now_ms, 20, LONG);
         let (mut one, mut other) = (0, 0);
         for round in 0..60 {
             let wait = if round < 10 { LONG } else { Duration::from_micros(1_000) };

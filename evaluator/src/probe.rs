@@ -1,7 +1,8 @@
 //! The probe: asks as requests do, over a socket, and tells how long it waited to be seen.
 //!
-//! A wait counts only while the runtime's workers are at work nearly all the time: what waits for
-//! a processor that others have taken isn't helped by turning anybody away.
+//! A wait counts only while the runtime's workers are at work nearly all the time, or somebody was
+//! turned away a moment ago: what waits for a processor that others have taken isn't helped by
+//! turning anybody away.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -16,12 +17,12 @@ use tokio::runtime::{Handle, RuntimeMetrics};
 use crate::limits::Elapsed;
 use crate::pressure::Pressure;
 
-/// How often it asks, and how often while somebody is turned away.
+/// How often it asks, and how often while somebody is turned away or was a moment ago.
 const CALM: Duration = Duration::from_millis(5);
 const BUSY: Duration = Duration::from_millis(1);
 /// How long workers are looked at together, and which part of it they have to be at work for a
 /// wait to count.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(20);
 const AT_WORK: f64 = 0.8;
 
 /// The question that is open, if one is.
@@ -77,17 +78,17 @@ impl Asker {
             let now = (self.elapsed)();
             if let Some(part) = self.workers.look(now) {
                 self.are_at_work = part >= AT_WORK;
-                pressure.worked(part);
+                pressure.worked(part, now);
             }
             // One that is open says what it has to say by being late.
             if !self.asked.is_open.load(Ordering::Acquire) {
-                if !self.are_at_work {
+                if !self.are_at_work && !pressure.is_alert(now) {
                     pressure.waited(Duration::ZERO, now);
                 } else if self.ask(now).is_err() {
                     return;
                 }
             }
-            let pause = if pressure.is_high() { BUSY } else { CALM };
+            let pause = if pressure.is_alert(now) { BUSY } else { CALM };
             drop(pressure);
             thread::park_timeout(pause);
         }

@@ -26,9 +26,14 @@ pub enum Set {
     Fifty,
     /// Five hundred flags, ten of them behavioural.
     FiveHundred,
+    /// One flag that is dear to decide and short to answer: it backtracks as far as it may.
+    Dear,
     /// Five matchers that see two events each of everybody.
     People,
 }
+
+const DEAR: &str =
+    "rules:\n  - when: { person: { mail: { matches: \"(?=a)(a|aa)*(?=x|!!)\" } } }\n";
 
 /// Writes the files of one project.
 pub fn write(folder: &Path, set: Set) -> Outcome {
@@ -41,8 +46,11 @@ pub fn write(folder: &Path, set: Set) -> Outcome {
         Set::Flags => 15,
         Set::Fifty => 40,
         Set::FiveHundred => 490,
-        Set::W1 | Set::People => 0,
+        Set::W1 | Set::Dear | Set::People => 0,
     };
+    if let Set::Dear = set {
+        files.push(("flags/dear.yaml".to_owned(), DEAR.to_owned()));
+    }
     files.extend((0..plain).map(plain_flag));
     for (path, text) in files {
         let path = folder.join("load").join(path);
@@ -57,6 +65,7 @@ pub fn rules(set: Set) -> Vec<(&'static str, Rule)> {
     match set {
         Set::W1 | Set::Fifty | Set::FiveHundred => w1(),
         Set::Flags => w1().into_iter().take(5).collect(),
+        Set::Dear => Vec::new(),
         Set::People => {
             let rule = |event| (event, Rule::did(event, ">= 2", 3_600));
             PEOPLE_EVENTS.into_iter().map(rule).collect()

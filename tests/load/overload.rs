@@ -17,6 +17,9 @@ use crate::flags::{Schedule, report};
 use crate::process;
 use crate::wire::Connection;
 
+/// What takes longest to be matched: answers are short, so that whoever asks isn't busier than who
+/// answers.
+const MAIL: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!";
 const PATH: &str = "/flags/?v=2";
 /// Who asks to find out how many are answered, and for how long.
 const ASKERS: u64 = 2;
@@ -28,7 +31,7 @@ const RECOVERS_WITHIN: Duration = Duration::from_secs(60);
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// A node with the definitions of set five-hundred, without other load.
+    /// A node with the definitions of set dear, without other load.
     #[arg(long, default_value = "http://127.0.0.1:7070")]
     url: String,
     /// The node's process.
@@ -86,7 +89,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
 /// One request. Returns its status.
 fn ask(connection: &mut Connection, number: u64) -> Result<u16, Failure> {
     let body = json!({ "token": TOKEN, "distinct_id": format!("visitor-{:07}", number % 100_000),
-        "person_properties": { "plan": "pro" } });
+        "person_properties": { "mail": MAIL } });
     Ok(connection.post(PATH, body.to_string().as_bytes())?.status)
 }
 
