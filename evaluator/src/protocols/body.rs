@@ -141,7 +141,6 @@ fn base64(text: &[u8]) -> Result<String, Refusal> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// A body that isn't what it should be.
-pub fn undecodable(what: &str) -> Refusal {
+fn undecodable(what: &str) -> Refusal {
     Refusal::Undecodable(what.to_owned())
 }

@@ -6,7 +6,6 @@ use axum::body::Bytes;
 use brotli::Decompressor;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
-use super::body::undecodable;
 use super::refusal::Refusal;
 
 /// The largest window that zstd may ask for, as a power of two: 8 MiB (RFC 9659).
@@ -30,7 +29,7 @@ pub fn unpack(encoding: &str, body: Bytes, bytes_max: usize) -> Result<Bytes, Re
             return Err(Refusal::Unsupported(what));
         }
     };
-    unpacked.map_err(|error| undecodable(&format!("bad {encoding}: {error}")))?.map(Bytes::from)
+    unpacked.map_err(|error| bad(encoding, &error))?.map(Bytes::from)
 }
 
 /// Unpacks gzip that may become so many bytes.
@@ -39,7 +38,7 @@ pub fn unpack(encoding: &str, body: Bytes, bytes_max: usize) -> Result<Bytes, Re
 /// When it becomes more, or isn't gzip.
 pub fn gunzip(body: &[u8], bytes_max: usize) -> Result<Vec<u8>, Refusal> {
     let unpacked = bounded(MultiGzDecoder::new(body), bytes_max);
-    unpacked.map_err(|error| undecodable(&format!("bad gzip: {error}")))?
+    unpacked.map_err(|error| bad("gzip", &error))?
 }
 
 fn unzstd(body: &[u8], bytes_max: usize) -> io::Result<Result<Vec<u8>, Refusal>> {
@@ -56,4 +55,8 @@ fn bounded(unpacking: impl Read, bytes_max: usize) -> io::Result<Result<Vec<u8>,
         return Ok(Err(Refusal::TooLarge(what)));
     }
     Ok(Ok(bytes))
+}
+
+fn bad(encoding: &str, error: &io::Error) -> Refusal {
+    Refusal::Undecodable(format!("bad {encoding}: {error}"))
 }
