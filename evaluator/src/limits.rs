@@ -74,10 +74,12 @@ impl FromStr for Allowed {
             let (per_second, burst) = bucket.split_once(':').ok_or(())?;
             let per_second = per_second.trim().parse().map_err(|_| ())?;
             let burst = burst.trim().parse().map_err(|_| ())?;
-            let place = match (name.trim(), NAMES.iter().position(|known| *known == name.trim())) {
-                ("address", _) => &mut allowed.address,
-                (_, Some(at)) => &mut allowed.project[at],
-                _ => return Err(()),
+            let place = match name.trim() {
+                "address" => &mut allowed.address,
+                name => {
+                    let at = NAMES.iter().position(|known| *known == name).ok_or(())?;
+                    &mut allowed.project[at]
+                }
             };
             if place.replace(Bucket { per_second, burst }).is_some() {
                 return Err(());

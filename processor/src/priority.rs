@@ -1,6 +1,6 @@
 //! Priority: which threads give way where every processor is taken.
 
-/// How far: a thread that steps aside gets a third of what one that folds or answers does.
+/// How far: a thread that steps aside gets two fifths of what one that folds or answers does.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 4;
 

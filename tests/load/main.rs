@@ -23,6 +23,7 @@ mod process;
 #[path = "../rule.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod rule;
+mod together;
 mod twenty;
 mod verify;
 mod wait;

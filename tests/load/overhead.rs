@@ -5,7 +5,6 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::Instant;
 
 use axum::Router;
@@ -16,6 +15,7 @@ use serde_json::json;
 use crate::Outcome;
 use crate::conditions::TOKEN;
 use crate::process;
+use crate::together::together;
 use crate::wire::Connection;
 
 /// Requests to the one, before it is the other's turn.
@@ -112,19 +112,10 @@ pub fn run(arguments: &Arguments) -> Outcome {
 fn cpu_us(arguments: &Arguments, body: &[u8]) -> Result<f64, Box<dyn std::error::Error>> {
     let turns = arguments.requests / TURN / CONNECTIONS + 1;
     let before = process::cpu_seconds(arguments.pid)?;
-    let asked: Result<Vec<()>, String> = thread::scope(|scope| {
-        let askers: Vec<_> = (0..CONNECTIONS)
-            .map(|_| {
-                scope.spawn(|| {
-                    let told = |error: Box<dyn std::error::Error>| error.to_string();
-                    let mut kind = Kind::new(&arguments.url, body.to_vec()).map_err(told)?;
-                    (0..turns).try_for_each(|_| kind.turn().map_err(told))
-                })
-            })
-            .collect();
-        askers.into_iter().map(|asker| asker.join().map_err(|_| "a panic")?).collect()
-    });
-    asked?;
+    together(CONNECTIONS, |_| {
+        let mut kind = Kind::new(&arguments.url, body.to_vec())?;
+        (0..turns).try_for_each(|_| kind.turn())
+    })?;
     let seconds = process::cpu_seconds(arguments.pid)? - before;
     Ok(seconds * 1e6 / (turns * TURN * CONNECTIONS) as f64)
 }

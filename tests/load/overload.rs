@@ -5,7 +5,6 @@
 //! before were answered. Times count from when a request was sent; how far the sender fell behind
 //! is told.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -15,6 +14,7 @@ use crate::Outcome;
 use crate::conditions::TOKEN;
 use crate::flags::{Schedule, report};
 use crate::process;
+use crate::together::together;
 use crate::wire::Connection;
 
 /// What takes longest to be matched: answers are short, so that whoever asks isn't busier than who
@@ -102,7 +102,7 @@ fn capacity(url: &str) -> Result<u64, Failure> {
         while Instant::now() < end {
             answered += u64::from(ask(&mut connection, answered * ASKERS + asker)? == 200);
         }
-        Ok(answered)
+        Ok::<_, Failure>(answered)
     })?;
     Ok(answered.iter().sum::<u64>() / FINDING.as_secs())
 }
@@ -129,7 +129,7 @@ fn open(url: &str, per_second: u64, seconds: u64, connections: u64) -> Result<Se
                 other => return Err(format!("{other} is neither an answer nor 503").into()),
             }
         }
-        Ok(seen)
+        Ok::<_, Failure>(seen)
     })?;
     let mut whole = Seen::new();
     for part in parts {
@@ -158,16 +158,4 @@ fn recovery(url: &str, per_second: u64, most_us: u64) -> Result<Duration, Failur
         }
     }
     Err("it doesn't recover within a minute".into())
-}
-
-fn together<T: Send>(
-    number: u64,
-    each: impl Fn(u64) -> Result<T, Failure> + Sync,
-) -> Result<Vec<T>, Failure> {
-    let each = |asker| each(asker).map_err(|error| error.to_string());
-    let done: Result<Vec<T>, String> = thread::scope(|scope| {
-        let askers: Vec<_> = (0..number).map(|asker| scope.spawn(move || each(asker))).collect();
-        askers.into_iter().map(|asker| asker.join().map_err(|_| "a panic")?).collect()
-    });
-    Ok(done?)
 }

@@ -12,6 +12,7 @@ use crate::conditions::{PEOPLE_EVENTS, TOKEN};
 use crate::dice::Dice;
 use crate::event::{now_ms, rfc3339};
 use crate::process;
+use crate::together::together;
 use crate::wire::Connection;
 
 const BATCH: u64 = 1_000;
@@ -49,13 +50,7 @@ pub struct ReadyArguments {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let began = Instant::now();
-    let sent: Result<Vec<()>, String> = thread::scope(|scope| {
-        let senders: Vec<_> = (0..arguments.connections)
-            .map(|number| scope.spawn(move || send(arguments, number)))
-            .collect();
-        senders.into_iter().map(|sender| sender.join().map_err(|_| "a panic")?).collect()
-    });
-    sent?;
+    together(arguments.connections, |number| send(arguments, number))?;
     let events = arguments.people * arguments.events_each;
     let seconds = began.elapsed().as_secs_f64();
     println!("{events} events in {seconds:.1} s: {:.0} events/s", events as f64 / seconds);

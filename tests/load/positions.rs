@@ -1,7 +1,6 @@
 //! Captures an event and asks at once with its position: no answer may be older than that.
 
 use std::io;
-use std::thread;
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
@@ -11,6 +10,7 @@ use crate::Outcome;
 use crate::conditions::TOKEN;
 use crate::dice::Dice;
 use crate::event::{Event, now_ms};
+use crate::together::together;
 use crate::wire::Connection;
 
 /// What a person does, and the flag of set `w1` that is on from then on: whichever step an
@@ -61,17 +61,10 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let began = Instant::now();
     // No two connections, of this run or another, play the same people.
     let seed = now_ms() as u64 * arguments.connections;
-    let seen = thread::scope(|scope| {
-        let workers: Vec<_> = (0..arguments.connections)
-            .map(|number| scope.spawn(move || work(arguments, number, seed + number)))
-            .collect();
-        let panicked = |_| Err(io::Error::other("a thread panicked"));
-        let joined = workers.into_iter().map(|worker| worker.join().unwrap_or_else(panicked));
-        joined.collect::<Vec<_>>()
-    });
+    let seen = together(arguments.connections, |number| work(arguments, number, seed + number))?;
     let mut whole = Seen::new();
     for part in seen {
-        whole.add(part?)?;
+        whole.add(part)?;
     }
     let seconds = began.elapsed().as_secs_f64();
     let tries = whole.fresh + whole.stale + whole.unknown;

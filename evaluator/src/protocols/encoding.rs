@@ -19,17 +19,17 @@ const BROTLI_BUFFER_BYTES: usize = 4096;
 pub fn unpack(encoding: &str, body: Bytes, bytes_max: usize) -> Result<Bytes, Refusal> {
     let unpacked = match encoding.to_ascii_lowercase().as_str() {
         "" | "identity" => return Ok(body),
-        "gzip" => return gunzip(&body, bytes_max).map(Bytes::from),
-        "deflate" => bounded(ZlibDecoder::new(&*body), bytes_max),
-        "br" => bounded(Decompressor::new(&*body, BROTLI_BUFFER_BYTES), bytes_max),
-        "zstd" => unzstd(&body, bytes_max),
+        "gzip" => gunzip(&body, bytes_max),
+        "deflate" => bounded(encoding, Ok(ZlibDecoder::new(&*body)), bytes_max),
+        "br" => bounded(encoding, Ok(Decompressor::new(&*body, BROTLI_BUFFER_BYTES)), bytes_max),
+        "zstd" => bounded(encoding, zstd_decoder(&body), bytes_max),
         _ => {
             let what = "send gzip, deflate, br or zstd";
             let what = format!("The body is encoded as {encoding:?}: {what}.");
-            return Err(Refusal::Unsupported(what));
+            Err(Refusal::Unsupported(what))
         }
     };
-    unpacked.map_err(|error| bad(encoding, &error))?.map(Bytes::from)
+    unpacked.map(Bytes::from)
 }
 
 /// Unpacks gzip that may become so many bytes.
@@ -37,26 +37,26 @@ pub fn unpack(encoding: &str, body: Bytes, bytes_max: usize) -> Result<Bytes, Re
 /// # Errors
 /// When it becomes more, or isn't gzip.
 pub fn gunzip(body: &[u8], bytes_max: usize) -> Result<Vec<u8>, Refusal> {
-    let unpacked = bounded(MultiGzDecoder::new(body), bytes_max);
-    unpacked.map_err(|error| bad("gzip", &error))?
+    bounded("gzip", Ok(MultiGzDecoder::new(body)), bytes_max)
 }
 
-fn unzstd(body: &[u8], bytes_max: usize) -> io::Result<Result<Vec<u8>, Refusal>> {
+fn zstd_decoder(body: &[u8]) -> io::Result<impl Read> {
     let mut decoder = zstd::Decoder::with_buffer(body)?;
     decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
-    bounded(decoder, bytes_max)
+    Ok(decoder)
 }
 
-fn bounded(unpacking: impl Read, bytes_max: usize) -> io::Result<Result<Vec<u8>, Refusal>> {
+fn bounded(
+    encoding: &str,
+    decoder: io::Result<impl Read>,
+    bytes_max: usize,
+) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
-    unpacking.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
+    let read = decoder.and_then(|it| it.take(bytes_max as u64 + 1).read_to_end(&mut bytes));
+    read.map_err(|error| Refusal::Undecodable(format!("bad {encoding}: {error}")))?;
     if bytes.len() > bytes_max {
         let what = format!("The body is larger than {bytes_max} bytes once decompressed.");
-        return Ok(Err(Refusal::TooLarge(what)));
+        return Err(Refusal::TooLarge(what));
     }
-    Ok(Ok(bytes))
-}
-
-fn bad(encoding: &str, error: &io::Error) -> Refusal {
-    Refusal::Undecodable(format!("bad {encoding}: {error}"))
+    Ok(bytes)
 }

@@ -36,11 +36,11 @@ pub async fn remote_config<L: Lookup, A: Append>(
         None if project == "@current" => opened(&catalog, &headers),
         None => numbered(&catalog, &project).and_then(|it| checked(&catalog, it, &headers)),
     };
-    let admitted = project.and_then(|project| {
+    let told = project.and_then(|project| {
         by_project(&app, project, For::RemoteConfig)?;
-        Ok(project)
+        payload(project, &flag)
     });
-    match admitted.and_then(|project| payload(project, &flag)) {
+    match told {
         Ok(Some(payload)) => Json(payload).into_response(),
         Ok(None) => StatusCode::OK.into_response(),
         Err(refusal) => refusal.into_response(),

@@ -147,9 +147,7 @@ impl Inner {
         if !batch.is_empty() {
             writes.put(key_of(end - 1), batch.as_bytes());
         }
-        let mut durable = WriteOptions::default();
-        durable.set_sync(true);
-        let written = self.db.write_opt(writes, &durable).map_err(|error| refusal(&error));
+        let written = self.db.write_opt(writes, &durable()).map_err(|error| refusal(&error));
         if written.is_ok() {
             self.bounds.lock().end = end;
             self.grown.notify_all();
@@ -189,9 +187,7 @@ impl Inner {
         batch.put(FIRST_KEY, cut.to_be_bytes());
         batch.delete_range(key_of(first), key_of(cut));
         // Files go at once, so what tells that they are gone has to be on disk before.
-        let mut durable = WriteOptions::default();
-        durable.set_sync(true);
-        self.db.write_opt(batch, &durable)?;
+        self.db.write_opt(batch, &durable())?;
         self.bounds.lock().first = cut;
         self.db.delete_file_in_range(key_of(first), key_of(cut - 1))?;
         Ok(())
@@ -270,14 +266,19 @@ impl Append for Embedded {
     }
 }
 
+/// On disk before it is told.
+fn durable() -> WriteOptions {
+    let mut durable = WriteOptions::default();
+    durable.set_sync(true);
+    durable
+}
+
 /// Notes in a new log which version of the layout it has, and asks it of an old one.
 fn check_version(db: &DB, folder: &Path) -> Result<(), LogError> {
     let version = match db.get(VERSION_KEY)? {
         Some(version) => String::from_utf8_lossy(&version).into_owned(),
         None if db.iterator(IteratorMode::Start).next().is_none() => {
-            let mut durable = WriteOptions::default();
-            durable.set_sync(true);
-            return Ok(db.put_opt(VERSION_KEY, VERSION, &durable)?);
+            return Ok(db.put_opt(VERSION_KEY, VERSION, &durable())?);
         }
         None => "1".to_owned(),
     };
