@@ -37,10 +37,11 @@ COPY Cargo.toml Cargo.lock ./
 COPY schemas/Cargo.toml schemas/
 COPY evaluator/Cargo.toml evaluator/
 COPY processor/Cargo.toml processor/
+COPY bench/Cargo.toml bench/
 COPY tests/Cargo.toml tests/
 COPY tests/fuzz/Cargo.toml tests/fuzz/
 RUN mkdir schemas/src evaluator/src processor/src \
-    && touch schemas/src/lib.rs evaluator/src/lib.rs \
+    && touch schemas/src/lib.rs evaluator/src/lib.rs processor/src/lib.rs \
     && echo 'fn main() {}' >processor/src/main.rs \
     && bash -c '. script/prepare build && cargo build --release -p processor --locked'
 COPY . .

@@ -1,36 +1,5 @@
 //! `sluice`: gates features on what people are doing right now.
 
-mod census;
-mod checkpointer;
-mod cli;
-mod clocks;
-mod definitions;
-mod dev;
-mod examples;
-mod explain;
-mod fill;
-mod fold;
-mod follow;
-mod following;
-mod grouping;
-mod hits;
-mod import;
-mod linking;
-mod log;
-mod lookup;
-mod metrics;
-mod node;
-mod priority;
-mod settings;
-mod sieve;
-#[cfg(test)]
-mod simulation;
-mod store;
-mod usage;
-mod why;
-mod worker;
-mod writes;
-
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,17 +8,17 @@ use anyhow::Context;
 use evaluator::app::App;
 use evaluator::server::router;
 use evaluator::workers::{Patience, Worker};
+use processor::cli::{self, Command, Forget};
+use processor::clocks::Clocks;
+use processor::log::Log;
+use processor::log::embedded::{Embedded, Retention};
+use processor::log::kafka::{Kafka, Topic};
+use processor::node::{self, Node};
+use processor::settings::{LogKind, Settings};
+use processor::{definitions, dev, examples, explain, import, lookup};
 use schemas::append::Append;
 use schemas::event::Format;
 use tracing_subscriber::EnvFilter;
-
-use crate::cli::{Command, Forget};
-use crate::clocks::Clocks;
-use crate::log::Log;
-use crate::log::embedded::{Embedded, Retention};
-use crate::log::kafka::{Kafka, Topic};
-use crate::node::Node;
-use crate::settings::{LogKind, Settings};
 
 /// How long requests under way may take once the node is told to stop.
 const DRAIN_WAIT: Duration = Duration::from_secs(10);

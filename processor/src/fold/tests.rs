@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 
-#[path = "../../../tests/load/twenty.rs"]
+#[path = "../../../bench/src/twenty.rs"]
 mod twenty;
 
 const START_MS: i64 = 1_790_000_000_000;

@@ -194,6 +194,7 @@ impl Store {
         self.keep.use_matchers(kept.collect());
     }
 
+    /// Keeps what these matchers ask for.
     #[cfg(test)]
     pub fn keep_matchers(&self, matchers: rustc_hash::FxHashMap<MatcherId, Kept>) {
         self.keep.use_matchers(matchers);

@@ -2,17 +2,17 @@
 #![allow(clippy::disallowed_methods, reason = "measuring time is what this is for")]
 
 mod conditions;
-#[path = "../dice.rs"]
+#[path = "../../tests/dice.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod dice;
 mod evaluate;
-#[path = "../event.rs"]
+#[path = "../../tests/event.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod event;
 mod fill;
 mod flags;
 mod members;
-#[path = "../oracle.rs"]
+#[path = "../../tests/oracle.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod oracle;
 mod overhead;
@@ -20,7 +20,7 @@ mod overload;
 mod people;
 mod positions;
 mod process;
-#[path = "../rule.rs"]
+#[path = "../../tests/rule.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod rule;
 mod together;
