@@ -16,7 +16,7 @@ use schemas::record::Record;
 use schemas::window::{Entry, Hit};
 use serde_json::json;
 
-use crate::hits::hits;
+use crate::hits::{Candidate, Given, hits};
 use crate::why::Why;
 use crate::writes::writes;
 
@@ -95,7 +95,9 @@ fn facts(project: &Project, example: &Example) -> Facts {
 fn fold(project: &Project, happened: &Happened, number: u64, record: &mut Record) {
     let entry = Entry::new(happened.time_ms, number);
     let properties = json!(happened.properties).to_string();
-    hits(project, &happened.name, happened.time_ms, Some(&properties), |matcher, value| {
+    let (name, time_ms) = (happened.name.as_str(), happened.time_ms);
+    let candidate = Candidate { name, time_ms, properties: Given::Written(Some(&properties)) };
+    hits(project, candidate, |matcher, value| {
         record.fold(matcher.id, matcher.kept, Hit { entry, value });
     });
     writes(&properties, entry, |register| {

@@ -3,7 +3,9 @@
 //! Nothing here reads a clock: the same log gives the same state.
 
 mod beside;
+mod change;
 mod own;
+mod quick;
 
 use std::sync::Arc;
 
@@ -19,13 +21,14 @@ use schemas::record::Record;
 use schemas::usage::{self, Call};
 use schemas::window::{Entry, Folded, Hit, Kept, Value};
 
-use crate::grouping::{Grouping, grouping_of, may_group};
-use crate::hits::hits;
-use crate::linking::{Linking, linking_of, may_link};
+use self::change::Change;
+use crate::grouping::{grouping_of, may_group};
+use crate::hits::{Candidate, Given, hits};
+use crate::linking::{linking_of, may_link};
 use crate::log::LogRecord;
 use crate::sieve::Sieve;
 use crate::store::{Partition, PersonKey};
-use crate::writes::{Told, may_write, told, write_of, writes};
+use crate::writes::{may_write, told, write_of, writes};
 
 /// How records are read.
 #[derive(Clone, Debug)]
@@ -137,12 +140,15 @@ impl Fold {
         if record.value.is_some_and(|value| !concerns(value)) {
             return Effect { outcome: Outcome::Unwatched, project: None, clamped: false };
         }
+        let catalog = Arc::clone(&self.catalog);
+        if let Some(effect) = self.fold_quickly(partition, &catalog, record) {
+            return effect;
+        }
         let parsed = record.value.ok_or(Skip::Tombstone);
         let event = match parsed.and_then(|value| self.reading.format.parse(value)) {
             Ok(event) => event,
             Err(skip) => return Effect::skipped(skip, None),
         };
-        let catalog = Arc::clone(&self.catalog);
         let project = match project_of(&catalog, &self.reading, &event) {
             Ok(project) => project,
             Err(skip) => return Effect::skipped(skip, None),
@@ -168,10 +174,11 @@ impl Fold {
         record: LogRecord<'_>,
     ) -> Result<Effect, Skip> {
         let is_live = self.only.is_none();
-        let may_write = is_live && may_write(&event);
+        let written = event.properties.map(|properties| properties.written().as_bytes());
+        let may_write = is_live && written.is_some_and(may_write);
         // What nobody asks for isn't opened.
         let may_call = event.name == usage::EVENT;
-        let asked = may_write || may_link(&event) || may_group(&event) || may_call;
+        let asked = may_write || may_link(&event.name) || may_group(&event.name) || may_call;
         let properties = event.properties.filter(|_| asked || project.watches(&event.name));
         let properties = properties.map(|object| object.open()).transpose()?;
         let said = properties.as_deref().filter(|_| is_live);
@@ -184,19 +191,9 @@ impl Fold {
         let person = person.map(|object| object.open()).transpose()?;
         let told = person.as_deref().map_or_else(Vec::new, |it| told(it, &project.person_keys));
         let time = event.time_ms(record.timestamp_ms, self.reading.bounds.skew_ms)?;
-        self.hits.clear();
-        let oldest_ms = record.timestamp_ms - self.reading.bounds.lateness_ms;
-        let mut late = false;
-        hits(project, &event.name, time.time_ms, properties.as_deref(), |matcher, value| {
-            if self.only.as_ref().is_some_and(|only| !only.matchers.contains(&matcher.id)) {
-                return;
-            }
-            if time.time_ms > oldest_ms.saturating_sub(matcher.kept.horizon_ms) {
-                self.hits.push((matcher.id, matcher.kept, value));
-            } else {
-                late = true;
-            }
-        });
+        let written = Given::Written(properties.as_deref());
+        let candidate = Candidate { name: &event.name, time_ms: time.time_ms, properties: written };
+        let late = self.find_hits(project, candidate, record.timestamp_ms);
         let says = may_write || !told.is_empty() || linking.is_some();
         let says_beside = grouping.is_some() || call.is_some();
         let watched = !self.hits.is_empty() || says || says_beside;
@@ -209,26 +206,47 @@ impl Fold {
             return Ok(Effect { outcome, project: Some(project.id), clamped: time.clamped });
         }
         let id_hash = event.id_hash(record.partition, record.offset, record.timestamp_ms);
-        let changed = self.keep(
-            partition,
-            &Change {
-                project: project.id,
-                distinct_id: &event.distinct_id,
-                entry: Entry::new(time.time_ms, id_hash),
-                writes: properties.as_deref().filter(|_| may_write),
-                told,
-                linking,
-                grouping,
-                call,
-                person_id,
-            },
-        );
+        let entry = Entry::new(time.time_ms, id_hash);
+        let change = Change {
+            writes: properties.as_deref().filter(|_| may_write),
+            told,
+            linking,
+            grouping,
+            call,
+            person_id,
+            ..Change::of_hits(project.id, &event.distinct_id, entry)
+        };
+        let changed = self.keep(partition, &change);
         let outcome = match (watched, changed) {
             (false, _) => Outcome::Unwatched,
             (true, true) => Outcome::Folded,
             (true, false) => Outcome::Known,
         };
         Ok(Effect { outcome, project: Some(project.id), clamped: time.clamped })
+    }
+
+    /// Finds what an event hits. Returns whether it is too late for any of that.
+    fn find_hits(
+        &mut self,
+        project: &Project,
+        candidate: Candidate<'_, '_>,
+        record_ms: i64,
+    ) -> bool {
+        self.hits.clear();
+        let time_ms = candidate.time_ms;
+        let oldest_ms = record_ms - self.reading.bounds.lateness_ms;
+        let mut late = false;
+        hits(project, candidate, |matcher, value| {
+            if self.only.as_ref().is_some_and(|only| !only.matchers.contains(&matcher.id)) {
+                return;
+            }
+            if time_ms > oldest_ms.saturating_sub(matcher.kept.horizon_ms) {
+                self.hits.push((matcher.id, matcher.kept, value));
+            } else {
+                late = true;
+            }
+        });
+        late
     }
 
     /// Keeps an event's hits, writes and links. Returns whether that changed anything besides
@@ -290,23 +308,6 @@ impl Fold {
         });
         changed
     }
-}
-
-/// What an event changes besides windows.
-struct Change<'e> {
-    project: ProjectId,
-    distinct_id: &'e str,
-    entry: Entry,
-    /// The properties that writes are among.
-    writes: Option<&'e str>,
-    told: Vec<Told<'e>>,
-    linking: Option<Linking>,
-    /// What is said of a group.
-    grouping: Option<Grouping<'e>>,
-    /// That a flag was called.
-    call: Option<Call>,
-    /// The person whom the pipeline takes the sender for.
-    person_id: Option<&'e str>,
 }
 
 /// Whose event it is.

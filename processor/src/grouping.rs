@@ -33,14 +33,14 @@ struct Named<'a> {
 }
 
 /// Whether events of this name write properties of a group; no other's are looked at for it.
-pub fn may_group(event: &Event<'_>) -> bool {
-    event.name == EVENT
+pub fn may_group(name: &str) -> bool {
+    name == EVENT
 }
 
 /// What an event with these properties, a JSON object, says of a group, if it is one that does.
 /// What names no group, or sets nothing of it, says nothing.
 pub fn grouping_of<'a>(event: &Event<'_>, properties: &'a str) -> Option<Grouping<'a>> {
-    if !may_group(event) {
+    if !may_group(&event.name) {
         return None;
     }
     let Named { of, key, set } = serde_json::from_str(properties).ok()?;

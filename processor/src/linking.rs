@@ -39,14 +39,14 @@ struct Named<'a> {
 }
 
 /// Whether events of this name link; no other's properties are looked at for it.
-pub fn may_link(event: &Event<'_>) -> bool {
-    role_of(event).is_some()
+pub fn may_link(name: &str) -> bool {
+    role_of(name).is_some()
 }
 
 /// The link that an event with these properties, a JSON object, makes, if it is one of those
 /// that do. What names no other id, or a mistake by PostHog's list, links nothing.
 pub fn linking_of(event: &Event<'_>, properties: &str) -> Option<Linking> {
-    let role = role_of(event)?;
+    let role = role_of(&event.name)?;
     let named: Named<'_> = serde_json::from_str(properties).ok()?;
     let named = if event.name == "$identify" { named.anonymous } else { named.alias };
     let other = match serde_json::from_str(named?.get()).ok()? {
@@ -59,8 +59,8 @@ pub fn linking_of(event: &Event<'_>, properties: &str) -> Option<Linking> {
     links.then(|| Linking { other: other.to_owned(), role })
 }
 
-fn role_of(event: &Event<'_>) -> Option<Role> {
-    match event.name.as_ref() {
+fn role_of(name: &str) -> Option<Role> {
+    match name {
         "$identify" | "$create_alias" => Some(Role::Owns),
         "$merge_dangerously" => Some(Role::Absorbs),
         _ => None,

@@ -7,7 +7,6 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 use rustc_hash::FxHashSet;
-use schemas::event::Event;
 use schemas::own::is_own;
 use schemas::properties::{Kind, Register};
 use schemas::window::Entry;
@@ -25,16 +24,19 @@ struct Writes<'a> {
     unset: Option<&'a RawValue>,
 }
 
-/// What every write's name begins with, the second way with an escaped dollar sign.
-static SIGNS: LazyLock<[Finder<'static>; 3]> =
-    LazyLock::new(|| [Finder::new("$set"), Finder::new("$unset"), Finder::new("\\u0024")]);
+/// What every write's name begins with.
+static SIGNS: LazyLock<[Finder<'static>; 2]> =
+    LazyLock::new(|| [Finder::new("$set"), Finder::new("$unset")]);
+/// What both have in common, so that most bytes are searched for one.
+static END: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("set"));
+/// The other way to write a dollar sign.
+static ESCAPED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\u0024"));
 
-/// Whether an event's bytes can hold a write at all; what this denies is never parsed for one.
-pub fn may_write(event: &Event<'_>) -> bool {
-    event.properties.is_some_and(|properties| {
-        let bytes = properties.written().as_bytes();
-        SIGNS.iter().any(|sign| sign.find(bytes).is_some())
-    })
+/// Whether these bytes of an event can hold a write at all; what this denies is never parsed for
+/// one.
+pub fn may_write(bytes: &[u8]) -> bool {
+    let is_in = |sign: &Finder<'_>| sign.find(bytes).is_some();
+    is_in(&END) && SIGNS.iter().any(is_in) || is_in(&ESCAPED)
 }
 
 /// Calls `write` with every property that an event with these properties, a JSON object,

@@ -1,4 +1,5 @@
-//! Records of a log, in both shapes: an event or a reason why not, and an event is told whole.
+//! Records of a log, in both shapes: an event or a reason why not, an event is told whole, and a
+//! glance tells what reading does.
 
 #![no_main]
 
@@ -8,6 +9,10 @@ use schemas::event::Format;
 fuzz_target!(|bytes: &[u8]| {
     for format in [Format::Sluice, Format::Clickhouse] {
         let Ok(event) = format.parse(bytes) else { continue };
+        if let Some(glance) = format.glance(bytes) {
+            assert_eq!(glance.name, event.name);
+            assert!(glance.token.is_none() || glance.token == event.token.as_deref());
+        }
         let time = event.time_ms(1_790_000_000_000, 5_000);
         if let Ok(time) = time {
             assert!(time.time_ms <= 1_790_000_005_000, "ahead of the log");

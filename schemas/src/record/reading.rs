@@ -22,4 +22,12 @@ impl Record {
         self.0 = sections::check(std::mem::take(&mut self.0))?;
         Ok(())
     }
+
+    /// Makes this the record whose [`Record::as_bytes`] these are, in the same memory; they aren't
+    /// checked again.
+    pub fn copy(&mut self, bytes: &[u8]) {
+        debug_assert!(bytes.is_empty() || sections::check(bytes.to_vec()).is_ok());
+        self.0.clear();
+        self.0.extend_from_slice(bytes);
+    }
 }

@@ -1,0 +1,87 @@
+//! The properties of an event that somebody asks for, picked from all that it has.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value as Json;
+
+/// Properties by name; one that comes twice has its last value.
+#[derive(Debug, Default)]
+pub struct Picked<'p>(Vec<(&'p str, Json)>);
+
+impl<'p> Picked<'p> {
+    /// Those of these names, of properties that are JSON text of an object. None where they are
+    /// nested too deeply to be read.
+    pub fn from_text(properties: &str, wanted: &[&'p str]) -> Self {
+        let mut deserializer = serde_json::Deserializer::from_str(properties);
+        Picking(wanted).deserialize(&mut deserializer).unwrap_or_default()
+    }
+
+    /// The value of this name.
+    pub fn value(&self, key: &str) -> Option<&Json> {
+        self.0.iter().rev().find(|(name, _)| *name == key).map(|(_, value)| value)
+    }
+}
+
+/// Picks what has these names; of what is no object, nothing.
+pub(super) struct Picking<'w, 'p>(pub &'w [&'p str]);
+
+impl<'de, 'p> DeserializeSeed<'de> for Picking<'_, 'p> {
+    type Value = Picked<'p>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Picked<'p>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, 'p> Visitor<'de> for Picking<'_, 'p> {
+    type Value = Picked<'p>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("properties: a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Picked<'p>, A::Error> {
+        let mut picked = Picked::default();
+        while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+            match self.0.iter().find(|wanted| **wanted == key) {
+                Some(wanted) => picked.0.push((wanted, map.next_value()?)),
+                None => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(picked)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Picked<'p>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Picked::default())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Picked<'p>, E> {
+        Ok(Picked::default())
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Picked<'p>, E> {
+        Ok(Picked::default())
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Picked<'p>, E> {
+        Ok(Picked::default())
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Picked<'p>, E> {
+        Ok(Picked::default())
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Picked<'p>, E> {
+        Ok(Picked::default())
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Picked<'p>, E> {
+        Ok(Picked::default())
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
