@@ -1,7 +1,9 @@
 //! The log on Kafka, through librdkafka: all partitions are this node's own choice, offsets
 //! live in the store, and the consumer group only names advisory commits.
 
+mod batch;
 mod offsets;
+mod reader;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,14 +14,14 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
 use schemas::append::{Append, AppendError, Outgoing};
 use schemas::lookup::Position;
 
 use self::offsets::{bounds, offset};
-use super::{Arrival, Bounds, Log, LogError, LogRecord, Reader};
+pub use self::reader::KafkaReader;
+use super::{Bounds, Log, LogError};
 
 /// How long a question to the brokers may take.
 const ASK_WAIT: Duration = Duration::from_secs(5);
@@ -96,7 +98,8 @@ impl Topic {
             .set("check.crcs", "true")
             // The default waits a second once the queue is full.
             .set("fetch.queue.backoff.ms", "5")
-            .set("queued.max.messages.kbytes", "32768")
+            // More would wait in memory, and be out of the processor's caches when it is folded.
+            .set("queued.max.messages.kbytes", "4096")
             .set("reconnect.backoff.max.ms", "1000")
             .set("topic.metadata.refresh.interval.ms", "5000");
         self.with_properties(config).create_with_context(Murmur)
@@ -190,9 +193,7 @@ impl Log for Kafka {
     }
 
     fn reader(&self, purpose: &str) -> Result<KafkaReader, LogError> {
-        let consumer = self.topic.consumer(purpose)?;
-        let topic = self.topic.name.clone();
-        Ok(KafkaReader { consumer, topic, next: BTreeMap::new(), lost: false })
+        KafkaReader::new(self.topic.clone(), purpose)
     }
 
     fn settled(&self, position: &Position) {
@@ -257,88 +258,6 @@ fn refusal(error: &KafkaError, record: &Outgoing) -> AppendError {
             AppendError::TooLarge { bytes: record.value.len() }
         }
         _ => AppendError::Unavailable(error.to_string()),
-    }
-}
-
-/// Reads partitions of the topic.
-pub struct KafkaReader {
-    consumer: Reading,
-    topic: String,
-    /// Partition to the offset after the last record handed over.
-    next: BTreeMap<i32, i64>,
-    /// Some partition's offset was refused, and reading hasn't been put right since.
-    lost: bool,
-}
-
-impl KafkaReader {
-    /// Assigns every partition anew, and those whose next offset is gone where they begin now:
-    /// librdkafka tells once that an offset was refused, not whose, and stops reading there.
-    fn restart_truncated(&mut self, each: &mut dyn FnMut(Arrival<'_>)) -> Result<(), LogError> {
-        for (partition, next) in self.next.clone() {
-            let Bounds { first, end } = bounds(&self.consumer, &self.topic, partition)?;
-            let gone = next < first || next > end;
-            let from = if gone { first } else { next };
-            let mut list = TopicPartitionList::new();
-            list.add_partition(&self.topic, partition);
-            // It may be unassigned already, by an attempt that failed half-way.
-            if let Err(error) = self.consumer.incremental_unassign(&list) {
-                tracing::debug!(%error, partition, "not assigned");
-            }
-            list.set_partition_offset(&self.topic, partition, Offset::Offset(from))?;
-            self.consumer.incremental_assign(&list)?;
-            if gone {
-                self.next.insert(partition, first);
-                each(Arrival::Truncated { partition, first });
-            }
-        }
-        self.lost = false;
-        Ok(())
-    }
-}
-
-impl Reader for KafkaReader {
-    fn assign(&mut self, partition: i32, offset: i64) -> Result<(), LogError> {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&self.topic, partition, Offset::Offset(offset))?;
-        self.consumer.incremental_assign(&list)?;
-        self.next.insert(partition, offset);
-        Ok(())
-    }
-
-    fn read(
-        &mut self,
-        records_max: usize,
-        wait: Duration,
-        each: &mut dyn FnMut(Arrival<'_>),
-    ) -> Result<usize, LogError> {
-        if self.lost {
-            self.restart_truncated(each)?;
-        }
-        let mut read = 0;
-        let mut wait = wait;
-        while read < records_max {
-            match self.consumer.poll(wait) {
-                None => break,
-                Some(Ok(message)) => {
-                    let (partition, offset) = (message.partition(), message.offset());
-                    let timestamp_ms = message.timestamp().to_millis().unwrap_or(0);
-                    let value = message.payload();
-                    each(Arrival::Record(LogRecord { partition, offset, timestamp_ms, value }));
-                    self.next.insert(partition, offset + 1);
-                    read += 1;
-                }
-                Some(Err(KafkaError::PartitionEOF(partition))) => each(Arrival::End { partition }),
-                Some(Err(error)) => match error.rdkafka_error_code() {
-                    Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => {
-                        self.lost = true;
-                        self.restart_truncated(each)?;
-                    }
-                    _ => return Err(error.into()),
-                },
-            }
-            wait = Duration::ZERO;
-        }
-        Ok(read)
     }
 }
 

@@ -1,10 +1,12 @@
 //! Stories of a Kafka that refuses an offset, told by librdkafka's own imitation of brokers.
 
+use rdkafka::message::Message;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::*;
+use crate::log::{Arrival, LogRecord, Reader};
 
 const TOPIC: &str = "events";
 const PARTITIONS: i32 = 3;
@@ -55,6 +57,64 @@ fn read(reader: &mut KafkaReader, enough: usize) -> (Vec<String>, usize) {
     }
     told.sort();
     (told, failures)
+}
+
+/// librdkafka's safe way of reading is the twin of the quick one.
+#[test]
+fn what_is_taken_at_once_is_what_comes_one_by_one() {
+    let (_cluster, kafka) = brokers();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        for number in 0..200 {
+            let value = format!("{{\"number\":{number}}}");
+            let record: FutureRecord<'_, str, String> = FutureRecord::to(TOPIC).key("any");
+            let record = record.partition(number % PARTITIONS).timestamp(1_000 + i64::from(number));
+            let sent = if number % 9 == 0 { record } else { record.payload(&value) };
+            kafka.producer.send(sent, PRODUCE_WAIT).await.expect("the record is taken");
+        }
+    });
+    let expected = 2 * PARTITIONS as usize + 200;
+    type Told = (i32, i64, i64, Option<Vec<u8>>);
+    let (mut quick, mut safe): (Vec<Told>, Vec<Told>) = (Vec::new(), Vec::new());
+
+    let mut reader = kafka.reader("test").expect("a reader");
+    (0..PARTITIONS).for_each(|partition| reader.assign(partition, 0).expect("it is there"));
+    let mut ends = 0;
+    for _ in 0..READINGS_MAX {
+        let read = reader.read(100, WAIT, &mut |arrival| match arrival {
+            Arrival::Record(LogRecord { partition, offset, timestamp_ms, value }) => {
+                quick.push((partition, offset, timestamp_ms, value.map(<[u8]>::to_vec)));
+            }
+            Arrival::End { .. } => ends += 1,
+            Arrival::Truncated { .. } => panic!("nothing was lost"),
+        });
+        assert!(read.expect("the log is there") <= 100);
+        if quick.len() == expected && ends >= PARTITIONS {
+            break;
+        }
+    }
+    let consumer = kafka.topic.consumer("twin").expect("a consumer");
+    let mut list = TopicPartitionList::new();
+    for partition in 0..PARTITIONS {
+        list.add_partition_offset(TOPIC, partition, Offset::Beginning).expect("an offset");
+    }
+    consumer.incremental_assign(&list).expect("they are there");
+    for _ in 0..READINGS_MAX * 10 {
+        if let Some(Ok(message)) = consumer.poll(WAIT) {
+            let timestamp_ms = message.timestamp().to_millis().unwrap_or(0);
+            let value = message.payload().map(<[u8]>::to_vec);
+            safe.push((message.partition(), message.offset(), timestamp_ms, value));
+        }
+        if safe.len() == expected {
+            break;
+        }
+    }
+    // Each partition comes in order; how partitions take turns is nobody's promise.
+    quick.sort_by_key(|told| told.0);
+    safe.sort_by_key(|told| told.0);
+    assert_eq!(quick.len(), expected);
+    assert_eq!(quick, safe);
+    assert_eq!(ends, PARTITIONS, "each end is told once");
 }
 
 /// Each partition begins anew, one by one or all at once, and none that lost nothing does.
