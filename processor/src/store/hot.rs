@@ -6,8 +6,6 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use parking_lot::Mutex;
 use schemas::ids::MatcherId;
 use schemas::record::Record;
@@ -16,6 +14,7 @@ use schemas::window::Kept;
 use super::copies::Copies;
 use super::forgotten::Forgotten;
 use super::keys::PersonKey;
+use super::shard::{Shard, change, hash_of, record_of, spread};
 
 /// Shards of a partition. The top bits of a person's hash tell the shard, so that shards in
 /// order are people in key order.
@@ -31,23 +30,6 @@ const WRITING: u8 = 2;
 const WHOLE: u8 = 4;
 /// Asked for since the last sweep.
 const ASKED: u8 = 8;
-
-struct Person {
-    key: Box<[u8]>,
-    record: Record,
-    hash: u32,
-    state: u8,
-}
-
-#[derive(Default)]
-struct Shard {
-    /// Boxed, so that a table that has grown for a few more people takes little.
-    people: HashTable<Box<Person>>,
-    bytes: usize,
-    /// How many sweeps have let people go: whoever read durable state before one must not
-    /// bring it back after.
-    departures: u64,
-}
 
 /// What the hot tier knows of a person.
 pub enum Peek {
@@ -105,14 +87,10 @@ impl Hot {
         if self.forgotten.covers(key.bytes(), time_ms) {
             return;
         }
-        let person = shard.person(key);
-        let before = person.record.capacity();
-        self.forgotten.apply(key.bytes(), &mut person.record);
-        if change(&mut person.record) {
-            person.state |= DIRTY;
-        }
-        let after = person.record.capacity();
-        shard.bytes = shard.bytes + after - before;
+        shard.change(key, |record| {
+            self.forgotten.apply(key.bytes(), record);
+            if change(record) { DIRTY } else { 0 }
+        });
     }
 
     /// Forgets a person until then, in every partition. Returns whether that is new.
@@ -132,13 +110,9 @@ impl Hot {
         match shard.find(key) {
             None => Peek::Absent(ticket),
             Some(person) => {
-                person.state |= ASKED;
-                let record = person.record.clone();
-                if person.state & WHOLE == WHOLE {
-                    Peek::Whole(record)
-                } else {
-                    Peek::Partial(record, ticket)
-                }
+                person.set(ASKED);
+                let record = record_of(person);
+                if person.is(WHOLE) { Peek::Whole(record) } else { Peek::Partial(record, ticket) }
             }
         }
     }
@@ -156,28 +130,27 @@ impl Hot {
         if shard.departures != ticket.departures {
             return;
         }
-        let person = shard.person(key);
-        let before = person.record.capacity();
-        self.forgotten.apply(key.bytes(), &mut person.record);
-        if let Some(durable) = durable {
-            person.record.merge(durable, kept);
-        }
-        person.state |= WHOLE | ASKED;
-        let after = person.record.capacity();
-        shard.bytes = shard.bytes + after - before;
+        shard.change(key, |record| {
+            self.forgotten.apply(key.bytes(), record);
+            if let Some(durable) = durable {
+                record.merge(durable, kept);
+            }
+            WHOLE | ASKED
+        });
     }
 
     /// Copies every changed person of a shard, in key order. They stay until [`Hot::settle`].
     pub fn take(&self, shard: usize) -> Vec<Taken> {
         let mut taken = Vec::new();
         let mut shard = self.shards[shard].lock();
-        for person in shard.people.iter_mut().filter(|person| person.state & DIRTY == DIRTY) {
-            person.state = (person.state & !DIRTY) | WRITING;
+        for person in shard.people.iter_mut().filter(|person| person.is(DIRTY)) {
+            person.clear(DIRTY);
+            person.set(WRITING);
             taken.push(Taken {
-                hash: super::keys::hash(&person.key),
-                key: person.key.clone(),
-                record: person.record.clone(),
-                partial: person.state & WHOLE == 0,
+                hash: super::keys::hash(person.key()),
+                key: person.key().into(),
+                record: record_of(person),
+                partial: !person.is(WHOLE),
             });
         }
         drop(shard);
@@ -194,16 +167,16 @@ impl Hot {
         kept: impl Fn(MatcherId) -> Option<Kept>,
     ) {
         let mut shard = self.shards[shard].lock();
-        let shard = &mut *shard;
+        let Shard { people, bytes, scratch, .. } = &mut *shard;
         for (hash, key, record) in durable {
-            if let Some(person) = shard.people.find_mut(spread(*hash as u32), |p| p.key == *key) {
-                let before = person.record.capacity();
-                self.forgotten.apply(key, &mut person.record);
-                if let Some(record) = record {
-                    person.record.merge(record, &kept);
-                }
-                person.state |= WHOLE;
-                shard.bytes = shard.bytes + person.record.capacity() - before;
+            if let Some(person) = people.find_mut(spread(*hash), |p| *p.key() == **key) {
+                change(person, bytes, scratch, |held| {
+                    self.forgotten.apply(key, held);
+                    if let Some(record) = record {
+                        held.merge(record, &kept);
+                    }
+                    WHOLE
+                });
             }
         }
     }
@@ -212,10 +185,10 @@ impl Hot {
     pub fn settle(&self, durable: bool) {
         for shard in &self.shards {
             let mut shard = shard.lock();
-            for person in shard.people.iter_mut().filter(|p| p.state & WRITING == WRITING) {
-                person.state &= !WRITING;
+            for person in shard.people.iter_mut().filter(|person| person.is(WRITING)) {
+                person.clear(WRITING);
                 if !durable {
-                    person.state |= DIRTY;
+                    person.set(DIRTY);
                 }
             }
         }
@@ -226,32 +199,32 @@ impl Hot {
     /// `spare_asked`, whoever was asked for stays once more.
     pub fn sweep(&self, shard: usize, spare_asked: bool, stays: impl Fn(&mut Record) -> bool) {
         let mut shard = self.shards[shard].lock();
-        let before = shard.people.len();
-        let mut freed = 0;
-        shard.people.retain(|person| {
-            let held = person.state & (DIRTY | WRITING) != 0;
-            let spared = spare_asked && person.state & ASKED == ASKED;
+        let Shard { people, bytes, scratch, departures } = &mut *shard;
+        let before = people.len();
+        people.retain(|person| {
+            let spared = spare_asked && person.is(ASKED);
             if spare_asked {
-                person.state &= !ASKED;
+                person.clear(ASKED);
             }
-            if held || spared {
+            if person.is_any(DIRTY | WRITING) || spared {
                 return true;
             }
-            let bytes = person.record.capacity();
-            let stays = stays(&mut person.record);
-            freed += bytes.saturating_sub(person.record.capacity());
-            if !stays {
-                freed += person.key.len() + person.record.capacity();
+            let mut is_staying = false;
+            change(person, bytes, scratch, |record| {
+                is_staying = stays(record);
+                0
+            });
+            if !is_staying {
+                *bytes -= person.bytes();
             }
-            stays
+            is_staying
         });
-        shard.bytes -= freed;
-        if shard.people.len() == before {
+        if people.len() == before {
             return;
         }
-        shard.departures += 1;
-        if shard.people.len() < shard.people.capacity() / 4 {
-            shard.people.shrink_to_fit(|person| spread(person.hash));
+        *departures += 1;
+        if people.len() < people.capacity() / 4 {
+            people.shrink_to_fit(hash_of);
         }
     }
 
@@ -260,22 +233,21 @@ impl Hot {
     pub fn glance(&self, key: &PersonKey) -> Option<(Record, bool)> {
         let mut shard = self.shard(key.hash()).lock();
         let person = shard.find(key)?;
-        Some((person.record.clone(), person.state & WHOLE == 0))
+        Some((record_of(person), !person.is(WHOLE)))
     }
 
     /// Copies whoever of a shard isn't durable as they are into `copies`, one behind the other.
     pub fn copy(&self, shard: usize, copies: &mut Copies) {
         let shard = self.shards[shard].lock();
-        for person in shard.people.iter().filter(|p| p.state & (DIRTY | WRITING) != 0) {
-            let whole = person.state & WHOLE == WHOLE;
-            copies.add(&person.key, person.record.as_bytes(), whole);
+        for person in shard.people.iter().filter(|person| person.is_any(DIRTY | WRITING)) {
+            copies.add(person.key(), person.record(), person.is(WHOLE));
         }
     }
 
     /// Whether anybody has changed since a checkpoint took them.
     pub fn is_dirty(&self) -> bool {
         let mut shards = self.shards.iter();
-        shards.any(|shard| shard.lock().people.iter().any(|p| p.state & DIRTY == DIRTY))
+        shards.any(|shard| shard.lock().people.iter().any(|person| person.is(DIRTY)))
     }
 
     /// How many people are hot.
@@ -291,7 +263,7 @@ impl Hot {
     /// Bytes that one shard takes.
     pub fn shard_bytes(&self, shard: usize) -> usize {
         let shard = self.shards[shard].lock();
-        shard.bytes + shard.people.allocation_size() + shard.people.len() * PERSON_BYTES
+        shard.bytes + shard.people.allocation_size()
     }
 
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
@@ -302,37 +274,4 @@ impl Hot {
 /// The shard of whoever has this hash.
 pub fn shard_of(hash: u64) -> usize {
     (hash >> SHARD_SHIFT) as usize
-}
-
-/// What a person takes besides key and record, with what the allocator adds to three pieces.
-const PERSON_BYTES: usize = size_of::<Person>() + 3 * 8;
-
-impl Shard {
-    /// The person, made with nothing known where there is none.
-    fn person(&mut self, key: &PersonKey) -> &mut Person {
-        let hash = key.hash() as u32;
-        match self.people.entry(spread(hash), |p| is(p, key), |p| spread(p.hash)) {
-            Entry::Occupied(person) => person.into_mut(),
-            Entry::Vacant(place) => {
-                self.bytes += key.bytes().len();
-                let key = key.bytes().into();
-                let person = Person { key, record: Record::default(), hash, state: 0 };
-                place.insert(Box::new(person)).into_mut()
-            }
-        }
-    }
-
-    fn find(&mut self, key: &PersonKey) -> Option<&mut Person> {
-        let found = self.people.find_mut(spread(key.hash() as u32), |person| is(person, key));
-        found.map(Box::as_mut)
-    }
-}
-
-fn is(person: &Person, key: &PersonKey) -> bool {
-    *person.key == *key.bytes()
-}
-
-/// A table wants its upper bits mixed too; the lower half of the hash is what people keep.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }

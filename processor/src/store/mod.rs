@@ -7,8 +7,10 @@ mod forgotten;
 mod hot;
 mod keeping;
 pub mod keys;
+mod person;
 mod progress;
 mod rocks;
+mod shard;
 #[cfg(test)]
 mod tests;
 mod walk;

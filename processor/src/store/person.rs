@@ -1,0 +1,126 @@
+//! A person in memory: one piece of bytes, with room for what comes next.
+//!
+//! State, length of the key, length of the record, the key, the record; little-endian. A million
+//! people are a million pieces, so what each takes besides key and record counts.
+
+use super::PersonKey;
+
+const KEY_LEN_AT: usize = 1;
+const RECORD_LEN_AT: usize = KEY_LEN_AT + 2;
+const KEY_AT: usize = RECORD_LEN_AT + 4;
+/// What a record has room to grow by: one entry of a window.
+const ROOM_BYTES: usize = 16;
+/// Allocators hand out memory by so much, and keep so much of it for themselves.
+const GRAIN_BYTES: usize = 16;
+const KEPT_BYTES: usize = 8;
+
+/// Who, what is kept of them, and how that stands.
+pub struct Person(Box<[u8]>);
+
+impl Person {
+    /// Somebody of whom nothing is kept yet.
+    pub fn new(key: &PersonKey) -> Self {
+        Person::of(0, key.bytes(), &[])
+    }
+
+    fn of(state: u8, key: &[u8], record: &[u8]) -> Self {
+        let key_len = u16::try_from(key.len()).expect("ids and names are cut to some thousand");
+        let record_len = u32::try_from(record.len()).expect("records have a bound");
+        let needed = KEY_AT + key.len() + record.len() + ROOM_BYTES;
+        let mut bytes = Vec::with_capacity(taken(needed) - KEPT_BYTES);
+        bytes.push(state);
+        bytes.extend_from_slice(&key_len.to_le_bytes());
+        bytes.extend_from_slice(&record_len.to_le_bytes());
+        bytes.extend_from_slice(key);
+        bytes.extend_from_slice(record);
+        bytes.resize(taken(needed) - KEPT_BYTES, 0);
+        Person(bytes.into_boxed_slice())
+    }
+
+    /// Project and id.
+    pub fn key(&self) -> &[u8] {
+        &self.0[KEY_AT..self.record_at()]
+    }
+
+    /// The record, as it is stored.
+    pub fn record(&self) -> &[u8] {
+        let at = self.record_at();
+        &self.0[at..at + self.record_len()]
+    }
+
+    /// Whether all of these hold.
+    pub fn is(&self, state: u8) -> bool {
+        self.0[0] & state == state
+    }
+
+    /// Whether any of these holds.
+    pub fn is_any(&self, state: u8) -> bool {
+        self.0[0] & state != 0
+    }
+
+    /// Has these hold.
+    pub fn set(&mut self, state: u8) {
+        self.0[0] |= state;
+    }
+
+    /// Has none of these hold.
+    pub fn clear(&mut self, state: u8) {
+        self.0[0] &= !state;
+    }
+
+    /// Keeps another record, in the same piece where it has room and doesn't waste much.
+    pub fn keep(&mut self, record: &[u8]) {
+        let at = self.record_at();
+        let needed = at + record.len();
+        if needed > self.0.len() || taken(needed + ROOM_BYTES) * 2 < self.0.len() {
+            *self = Person::of(self.0[0], self.key(), record);
+            return;
+        }
+        let len = u32::try_from(record.len()).expect("records have a bound");
+        self.0[RECORD_LEN_AT..KEY_AT].copy_from_slice(&len.to_le_bytes());
+        self.0[at..needed].copy_from_slice(record);
+    }
+
+    /// Bytes it takes, with what the allocator keeps.
+    pub fn bytes(&self) -> usize {
+        taken(self.0.len())
+    }
+
+    fn record_at(&self) -> usize {
+        KEY_AT + usize::from(u16::from_le_bytes([self.0[KEY_LEN_AT], self.0[KEY_LEN_AT + 1]]))
+    }
+
+    fn record_len(&self) -> usize {
+        let len = self.0[RECORD_LEN_AT..].first_chunk();
+        u32::from_le_bytes(*len.expect("a person has a header")) as usize
+    }
+}
+
+/// What the allocator takes for so many bytes.
+fn taken(bytes: usize) -> usize {
+    (bytes + KEPT_BYTES).next_multiple_of(GRAIN_BYTES).max(2 * GRAIN_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use schemas::ids::ProjectId;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_comes_back_whatever_it_grows_and_shrinks_to() {
+        let key = PersonKey::new(ProjectId(7), "käthe");
+        let mut person = Person::new(&key);
+        person.set(5);
+        for len in (0..200).chain([70_000]).chain((0..200).rev()) {
+            let record: Vec<u8> = (0..len).map(|at| at as u8).collect();
+            person.keep(&record);
+            assert_eq!((person.key(), person.record()), (key.bytes(), record.as_slice()));
+            assert!(person.is(5) && !person.is_any(!5));
+            let least = KEY_AT + key.bytes().len() + record.len();
+            assert!(person.bytes() >= least && person.bytes() <= 2 * (least + 64), "{len}");
+        }
+        person.clear(4);
+        assert!(person.is(1) && !person.is_any(4));
+    }
+}
