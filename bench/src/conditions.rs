@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use schemas::catalog::{Catalog, Registry};
+use schemas::definitions::{Source, compile};
 use serde_json::json;
 
 use crate::Outcome;
@@ -37,6 +39,24 @@ const DEAR: &str =
 
 /// Writes the files of one project.
 pub fn write(folder: &Path, set: Set) -> Outcome {
+    for Source { path, text } in sources(set) {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().ok_or("no folder to write to")?)?;
+        fs::write(path, text)?;
+    }
+    Ok(())
+}
+
+/// The catalog of a measurement that needs no node.
+///
+/// # Errors
+/// None of the definitions is wrong, unless the language has changed.
+pub fn catalog(set: Set) -> Result<Catalog, String> {
+    let compiled = compile(&sources(set), &|_| None, &mut Registry::default());
+    Ok(compiled.map_err(|problems| format!("{problems:#?}"))?.catalog)
+}
+
+fn sources(set: Set) -> Vec<Source> {
     let project = format!("token: {TOKEN}\nsecrets: [{SECRET}]\n");
     let mut files = vec![("project.yaml".to_owned(), project)];
     for (key, rule) in rules(set) {
@@ -52,12 +72,8 @@ pub fn write(folder: &Path, set: Set) -> Outcome {
         files.push(("flags/dear.yaml".to_owned(), DEAR.to_owned()));
     }
     files.extend((0..plain).map(plain_flag));
-    for (path, text) in files {
-        let path = folder.join("load").join(path);
-        fs::create_dir_all(path.parent().ok_or("no folder to write to")?)?;
-        fs::write(path, text)?;
-    }
-    Ok(())
+    let source = |(path, text)| Source { path: format!("load/{path}"), text };
+    files.into_iter().map(source).collect()
 }
 
 /// Behavioural flags by key, each on for its rule.

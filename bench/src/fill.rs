@@ -15,22 +15,49 @@ use crate::workload::{Shape, Workload};
 
 const FLUSHED_WITHIN: Duration = Duration::from_secs(120);
 
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct Arguments {
     #[arg(long, default_value = "127.0.0.1:9092")]
-    brokers: String,
+    pub brokers: String,
     #[arg(long, default_value = "events")]
-    topic: String,
+    pub topic: String,
     #[arg(long, default_value_t = 4)]
-    partitions: i32,
+    pub partitions: i32,
     #[command(flatten)]
-    shape: Shape,
+    pub shape: Shape,
     /// How keys find their partition; as at Java's producers if nothing is said.
     #[arg(long, default_value = "murmur2_random")]
-    partitioner: String,
+    pub partitioner: String,
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
+    let began = Instant::now();
+    let filled = fill(arguments)?;
+    println!(
+        "{} events in {:.1} s; {} people have a watched one\n--ending {} --seed {}",
+        arguments.shape.events,
+        began.elapsed().as_secs_f64(),
+        filled.active,
+        filled.ending_ms,
+        arguments.shape.seed
+    );
+    Ok(())
+}
+
+/// A topic that was filled.
+#[derive(Clone, Copy, Debug)]
+pub struct Filled {
+    /// The end of the workload, in epoch milliseconds.
+    pub ending_ms: i64,
+    /// How many people have an event that is watched.
+    pub active: usize,
+}
+
+/// Makes a topic and fills it with a workload that ends now.
+///
+/// # Errors
+/// When the brokers refuse.
+pub fn fill(arguments: &Arguments) -> Result<Filled, Box<dyn std::error::Error>> {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", &arguments.brokers)
@@ -44,7 +71,6 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let producer: BaseProducer = config.create()?;
 
     let ending_ms = event::now_ms();
-    let began = Instant::now();
     let mut value = Vec::new();
     let mut watched = vec![false; arguments.shape.persons as usize];
     for sketch in Workload::new(arguments.shape, ending_ms) {
@@ -55,15 +81,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         send(&producer, record.timestamp(sketch.time_ms))?;
     }
     producer.flush(FLUSHED_WITHIN)?;
-
-    let watched = watched.into_iter().filter(|watched| *watched).count();
-    println!(
-        "{} events in {:.1} s; {watched} people have a watched one\n--ending {ending_ms} --seed {}",
-        arguments.shape.events,
-        began.elapsed().as_secs_f64(),
-        arguments.shape.seed
-    );
-    Ok(())
+    Ok(Filled { ending_ms, active: watched.into_iter().filter(|watched| *watched).count() })
 }
 
 /// Waits while the producer's queue is full.

@@ -1,6 +1,7 @@
 //! Measures what Sluice promises: fills a topic, loads a node over HTTP, and counts.
 #![allow(clippy::disallowed_methods, reason = "measuring time is what this is for")]
 
+mod cohort;
 mod conditions;
 #[path = "../../tests/dice.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
@@ -11,6 +12,8 @@ mod evaluate;
 mod event;
 mod fill;
 mod flags;
+mod floor;
+mod hot_path;
 mod members;
 #[path = "../../tests/oracle.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
@@ -65,6 +68,12 @@ enum Command {
     Flags(flags::Arguments),
     /// Times deciding alone, without a node.
     Evaluate(evaluate::Arguments),
+    /// CohortBench: Sluice beside what experts build otherwise, over the same topic.
+    Cohort(cohort::Arguments),
+    /// Reads a topic as cheaply as a program can, and keeps nothing.
+    Floor(floor::Arguments),
+    /// Goes one of the ways that are gone most often, so many times.
+    HotPath(hot_path::Arguments),
     /// Asks for one flag and for all, beside a server that does nothing.
     Overhead(overhead::Arguments),
     /// Answers nothing: what `overhead` compares with.
@@ -90,6 +99,9 @@ fn main() -> Outcome {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Flags(arguments) => flags::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Cohort(arguments) => cohort::run(&arguments),
+        Command::Floor(arguments) => floor::run(&arguments),
+        Command::HotPath(arguments) => hot_path::run(&arguments),
         Command::Overhead(arguments) => overhead::run(&arguments),
         Command::Nothing => overhead::serve_nothing(),
         Command::Overload(arguments) => overload::run(&arguments),

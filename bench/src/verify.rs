@@ -14,15 +14,15 @@ use crate::workload::{Shape, Workload, distinct_id};
 #[derive(clap::Args)]
 pub struct Arguments {
     #[arg(long, default_value = "http://127.0.0.1:7070")]
-    url: String,
+    pub url: String,
     #[command(flatten)]
-    shape: Shape,
+    pub shape: Shape,
     /// The end of the workload, as kafka-fill printed it.
     #[arg(long)]
-    ending: i64,
+    pub ending: i64,
     /// How many people are asked for, half of them among the busiest.
     #[arg(long, default_value_t = 2_000)]
-    sample: u32,
+    pub sample: u32,
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {

@@ -34,14 +34,17 @@ const CATEGORIES: [&str; 6] = ["shoes", "bags", "hats", "shirts", "books", "toys
 const CENTS_MAX: u64 = 20_000;
 
 /// How large a stream is, and which one.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Copy, Debug, PartialEq, clap::Args)]
 pub struct Shape {
     /// How many records.
     #[arg(long, default_value_t = 10_000_000)]
     pub events: u64,
-    /// How many people, of whom the n-th sends 1/n of what the first does.
+    /// How many people.
     #[arg(long, default_value_t = 1_000_000)]
     pub persons: u32,
+    /// How they differ: the n-th sends 1/n^zipf of what the first does; at 0 all send the same.
+    #[arg(long, default_value_t = 1.0)]
+    pub zipf: f64,
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 }
@@ -73,7 +76,7 @@ impl Workload {
     pub fn new(shape: Shape, ending_ms: i64) -> Self {
         let mut total = 0.0;
         let zipf = (1..=shape.persons).map(|rank| {
-            total += 1.0 / f64::from(rank);
+            total += f64::from(rank).powf(-shape.zipf);
             total
         });
         Workload {
