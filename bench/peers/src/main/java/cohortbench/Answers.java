@@ -1,0 +1,46 @@
+package cohortbench;
+
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** The file that says for everybody what the ten conditions come to at an instant. */
+final class Answers implements AutoCloseable {
+    private final long nowMs;
+    private final BufferedWriter file;
+
+    private Answers(long nowMs, BufferedWriter file) {
+        this.nowMs = nowMs;
+        this.file = file;
+    }
+
+    /** Null if nobody wants answers. */
+    static Answers ifWanted(Options options) throws IOException {
+        return options.has("answers")
+                ? new Answers(
+                        options.number("now"), Files.newBufferedWriter(options.path("answers")))
+                : null;
+    }
+
+    void write(String person, byte[] record) {
+        write(person, Catalog.W1.answers(record, nowMs));
+    }
+
+    synchronized void write(String person, String digits) {
+        try {
+            file.write(person);
+            file.write(' ');
+            file.write(digits);
+            file.write('\n');
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        file.close();
+    }
+}
