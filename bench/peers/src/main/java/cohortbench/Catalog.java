@@ -62,8 +62,9 @@ final class Catalog {
         return null;
     }
 
-    /** A digit for each condition: what it says at an instant of the person with this record. */
-    String answers(byte[] record, long nowMs) {
+    /** What each condition says of a person at an instant; no record means never seen. */
+    String answers(byte[] kept, long nowMs) {
+        byte[] record = kept == null ? new byte[matchers.length] : kept;
         char[] digits = new char[slots.length];
         for (int number = 0; number < slots.length; number++) {
             Condition condition = conditions.get(number);

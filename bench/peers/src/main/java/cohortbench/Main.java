@@ -23,6 +23,7 @@ public final class Main {
         Contestant contestant = switch (arguments[0]) {
             case "consumer" -> Consume.consumer(options);
             case "parse" -> Consume.parse(options);
+            case "streams" -> new StreamsPeer(options);
             default -> throw new IllegalArgumentException("no contestant " + arguments[0]);
         };
         options.checkAllRead();
