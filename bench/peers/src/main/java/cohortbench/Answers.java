@@ -24,16 +24,21 @@ final class Answers implements AutoCloseable {
                 : null;
     }
 
-    void write(String person, byte[] record) {
-        write(person, Catalog.W1.answers(record, nowMs));
+    static String line(String person, String digits) {
+        return person + ' ' + digits + '\n';
     }
 
-    synchronized void write(String person, String digits) {
+    long nowMs() {
+        return nowMs;
+    }
+
+    void write(String person, byte[] record) {
+        write(line(person, Catalog.W1.answers(record, nowMs)));
+    }
+
+    void write(String line) {
         try {
-            file.write(person);
-            file.write(' ');
-            file.write(digits);
-            file.write('\n');
+            file.write(line);
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);
         }

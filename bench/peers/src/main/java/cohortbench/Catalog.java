@@ -63,14 +63,19 @@ final class Catalog {
     }
 
     /** What each condition says of a person at an instant; no record means never seen. */
-    String answers(byte[] kept, long nowMs) {
+    String answers(byte[] record, long nowMs) {
+        return answers(record, nowMs, Long.MAX_VALUE);
+    }
+
+    /** The same, with a dash where a condition looks back further than the record was kept. */
+    String answers(byte[] kept, long nowMs, long keptMs) {
         byte[] record = kept == null ? new byte[matchers.length] : kept;
         char[] digits = new char[slots.length];
         for (int number = 0; number < slots.length; number++) {
             Condition condition = conditions.get(number);
-            int count = Newest.count(
-                    this, record, slots[number], nowMs - condition.withinMs(), nowMs);
-            digits[number] = count >= condition.atLeast() != condition.negated() ? '1' : '0';
+            boolean holds = condition.holds(Newest.count(
+                    this, record, slots[number], nowMs - condition.withinMs(), nowMs));
+            digits[number] = condition.withinMs() > keptMs ? '-' : holds ? '1' : '0';
         }
         return new String(digits);
     }

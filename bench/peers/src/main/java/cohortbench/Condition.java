@@ -23,6 +23,10 @@ record Condition(Utf8 event, Filter filter, int atLeast, long withinMs, boolean 
                 did("added to cart", 1, 30));
     }
 
+    boolean holds(int count) {
+        return count >= atLeast != negated;
+    }
+
     private static Condition did(String event, int atLeast, long withinS) {
         return did(event, null, atLeast, withinS);
     }

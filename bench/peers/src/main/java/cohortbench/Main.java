@@ -24,6 +24,9 @@ public final class Main {
             case "consumer" -> Consume.consumer(options);
             case "parse" -> Consume.parse(options);
             case "streams" -> new StreamsPeer(options);
+            case "redis" -> new RedisPeer(options);
+            case "flink" -> new FlinkPeer(options);
+            case "flink-sliding" -> new FlinkSlidingPeer(options);
             default -> throw new IllegalArgumentException("no contestant " + arguments[0]);
         };
         options.checkAllRead();
