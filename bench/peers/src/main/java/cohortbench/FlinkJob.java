@@ -122,7 +122,8 @@ final class FlinkJob {
     }
 
     /** Runs what makes these lines of answers until its input or its time is over. */
-    Report run(String contestant, DataStream<String> lines) throws Exception {
+    Report run(String contestant, DataStream<String> answering) throws Exception {
+        DataStream<String> lines = answering.map(new CheckpointCounter());
         CloseableIterator<String> collected = isAsked() ? lines.collectAsync() : null;
         if (!isAsked()) {
             lines.sinkTo(new DiscardingSink<>());

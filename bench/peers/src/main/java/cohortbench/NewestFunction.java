@@ -1,7 +1,6 @@
 package cohortbench;
 
 import org.apache.flink.api.common.functions.OpenContext;
-import org.apache.flink.api.common.state.CheckpointListener;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
@@ -9,8 +8,7 @@ import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
 import org.apache.flink.util.Collector;
 
 /** Adds events to the record of a person in Flink's state; answers when the input ends. */
-final class NewestFunction extends KeyedProcessFunction<String, Sighting, String>
-        implements CheckpointListener {
+final class NewestFunction extends KeyedProcessFunction<String, Sighting, String> {
     private static final long serialVersionUID = 1L;
 
     private final boolean isAsked;
@@ -50,12 +48,5 @@ final class NewestFunction extends KeyedProcessFunction<String, Sighting, String
             throws Exception {
         String digits = Catalog.W1.answers(state.value(), nowMs);
         lines.collect(Answers.line(context.getCurrentKey(), digits));
-    }
-
-    @Override
-    public void notifyCheckpointComplete(long checkpoint) {
-        if (getRuntimeContext().getTaskInfo().getIndexOfThisSubtask() == 0) {
-            Progress.OF_PROCESS.checkpointed();
-        }
     }
 }

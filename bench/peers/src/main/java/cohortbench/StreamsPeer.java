@@ -25,7 +25,7 @@ import org.apache.kafka.streams.state.Stores;
 final class StreamsPeer implements Contestant {
     private static final String PEOPLE = "people";
     private static final Duration CLOSED_WITHIN = Duration.ofSeconds(60);
-    private static final int BATCH = 5_000;
+    private static final int POLL_RECORDS = 1_000;
     private static final Set<String> GUARANTEES =
             Set.of(StreamsConfig.AT_LEAST_ONCE, StreamsConfig.EXACTLY_ONCE_V2);
 
@@ -56,9 +56,11 @@ final class StreamsPeer implements Contestant {
         settings.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, commitMs);
         settings.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, (int) threads);
         settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, cacheBytes);
-        settings.put(StreamsConfig.BUFFERED_RECORDS_PER_PARTITION_CONFIG, BATCH);
         ConsumerSettings.fetching().forEach((name, value) ->
                 settings.put(StreamsConfig.mainConsumerPrefix((String) name), value));
+        // What Streams buffers is read twice: more of it would not stay in the processor's cache.
+        settings.put(StreamsConfig.mainConsumerPrefix(ConsumerConfig.MAX_POLL_RECORDS_CONFIG),
+                POLL_RECORDS);
         settings.put(StreamsConfig.consumerPrefix(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG),
                 "earliest");
         // A killed process that comes back need not wait until its former self has timed out.
