@@ -134,6 +134,8 @@ final class FlinkJob {
                 progress.fail(failure);
             }
         });
+        // The job can't end while its answers wait to be fetched.
+        CompletableFuture<?> written = CompletableFuture.runAsync(() -> write(collected));
         long deadline = System.nanoTime() + seconds * NANOS;
         long lastMs = progress.await(
                 run.records(), () -> end.isDone() || System.nanoTime() > deadline);
@@ -142,12 +144,19 @@ final class FlinkJob {
             job.cancel().get();
             return report;
         }
-        if (isAsked()) {
-            try (answers; collected) {
-                collected.forEachRemaining(answers::write);
-            }
-        }
         end.get();
+        written.get();
         return progress.report(contestant, lastMs);
+    }
+
+    private void write(CloseableIterator<String> lines) {
+        if (!isAsked()) {
+            return;
+        }
+        try (answers; lines) {
+            lines.forEachRemaining(answers::write);
+        } catch (Exception failure) {
+            throw new IllegalStateException("the answers can't be written", failure);
+        }
     }
 }
