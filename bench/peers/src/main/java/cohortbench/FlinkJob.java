@@ -1,26 +1,19 @@
 package cohortbench;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.FileTime;
 import java.time.Duration;
-import java.util.Comparator;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.stream.Stream;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
-import org.apache.flink.configuration.ExternalizedCheckpointRetention;
 import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.StateBackendOptions;
-import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.configuration.TaskManagerOptions;
 import org.apache.flink.connector.kafka.source.KafkaSource;
 import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
@@ -72,36 +65,15 @@ final class FlinkJob {
                 backend.equals(HEAP) ? "hashmap" : "rocksdb");
         settings.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, checkpoints.toUri().toString());
         settings.set(CheckpointingOptions.INCREMENTAL_CHECKPOINTS, true);
-        settings.set(CheckpointingOptions.EXTERNALIZED_CHECKPOINT_RETENTION,
-                ExternalizedCheckpointRetention.RETAIN_ON_CANCELLATION);
         if (checkpointMs > 0) {
             settings.set(CheckpointingOptions.CHECKPOINTING_INTERVAL,
                     Duration.ofMillis(checkpointMs));
         }
-        latest(checkpoints).ifPresent(checkpoint ->
-                settings.set(StateRecoveryOptions.SAVEPOINT_PATH, checkpoint.toUri().toString()));
         settings.set(CoreOptions.TMP_DIRS, run.stateDir().toAbsolutePath().toString());
         settings.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, MemorySize.ofMebiBytes(MANAGED_MB));
         settings.set(PipelineOptions.OBJECT_REUSE, true);
         settings.set(RestartStrategyOptions.RESTART_STRATEGY, "disable");
         return StreamExecutionEnvironment.createLocalEnvironment((int) parallelism, settings);
-    }
-
-    /** The newest whole checkpoint that an earlier process left. */
-    private static Optional<Path> latest(Path checkpoints) throws IOException {
-        try (Stream<Path> files = Files.walk(checkpoints)) {
-            return files.filter(file -> file.endsWith("_metadata"))
-                    .max(Comparator.comparing(FlinkJob::modified))
-                    .map(Path::getParent);
-        }
-    }
-
-    private static FileTime modified(Path file) {
-        try {
-            return Files.getLastModifiedTime(file);
-        } catch (IOException failure) {
-            throw new UncheckedIOException(failure);
-        }
     }
 
     /** The watched events by person. */
