@@ -4,7 +4,6 @@ import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 
 /** The file that says for everybody what the ten conditions come to at an instant. */
 final class Answers implements AutoCloseable {
