@@ -22,6 +22,8 @@ pub const PEOPLE_EVENTS: [&str; 5] = ["viewed", "added", "started", "bought", "r
 pub enum Set {
     /// The ten conditions of workload W1.
     W1,
+    /// A hundred conditions on what those of W1 watch.
+    Hundred,
     /// Twenty flags, five of them behavioural.
     Flags,
     /// Fifty flags, ten of them behavioural.
@@ -66,8 +68,13 @@ fn sources(set: Set) -> Vec<Source> {
         Set::Flags => 15,
         Set::Fifty => 40,
         Set::FiveHundred => 490,
-        Set::W1 | Set::Dear | Set::People => 0,
+        Set::W1 | Set::Hundred | Set::Dear | Set::People => 0,
     };
+    if let Set::Hundred = set {
+        let more =
+            (0..90).flat_map(|number| rule::files(&format!("more-{number:02}"), &more(number)));
+        files.extend(more);
+    }
     if let Set::Dear = set {
         files.push(("flags/dear.yaml".to_owned(), DEAR.to_owned()));
     }
@@ -79,7 +86,7 @@ fn sources(set: Set) -> Vec<Source> {
 /// Behavioural flags by key, each on for its rule.
 pub fn rules(set: Set) -> Vec<(&'static str, Rule)> {
     match set {
-        Set::W1 | Set::Fifty | Set::FiveHundred => w1(),
+        Set::W1 | Set::Hundred | Set::Fifty | Set::FiveHundred => w1(),
         Set::Flags => w1().into_iter().take(5).collect(),
         Set::Dear => Vec::new(),
         Set::People => {
@@ -105,6 +112,18 @@ fn w1() -> Vec<(&'static str, Rule)> {
         ("ten-views", did("product viewed", ">= 10", 600)),
         ("just-added", did("added to cart", ">= 1", 30)),
     ]
+}
+
+/// Another threshold or window on what a condition of W1 watches, within what that keeps.
+fn more(number: i64) -> Rule {
+    let seconds = 30 + number * 3;
+    match number % 3 {
+        0 => {
+            Rule::did("product viewed", [">= 1", ">= 3", ">= 7"][number as usize / 3 % 3], seconds)
+        }
+        1 => Rule::did("added to cart", [">= 1", ">= 2"][number as usize / 3 % 2], seconds),
+        _ => Rule::did("purchase", ">= 1", seconds),
+    }
 }
 
 /// A flag without behaviour: a rollout, an experiment, or a property that the asker tells.

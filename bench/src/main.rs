@@ -26,9 +26,11 @@ mod process;
 #[path = "../../tests/rule.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod rule;
+mod state;
 mod together;
 mod twenty;
 mod verify;
+mod visible;
 mod wait;
 mod wire;
 mod workload;
@@ -87,6 +89,10 @@ enum Command {
     People(people::Arguments),
     /// Counts the members of a cohort, alone and beside ingestion.
     Members(members::Arguments),
+    /// Times the store alone: hits go in, and are made durable.
+    State(state::Arguments),
+    /// Times events from when they are handed over until a check says yes.
+    Visible(visible::Arguments),
     /// Waits until a node is ready and right, and says how long that took.
     Ready(people::ReadyArguments),
 }
@@ -108,6 +114,8 @@ fn main() -> Outcome {
         Command::Positions(arguments) => positions::run(&arguments),
         Command::People(arguments) => people::run(&arguments),
         Command::Members(arguments) => members::run(&arguments),
+        Command::State(arguments) => state::run(&arguments),
+        Command::Visible(arguments) => visible::run(&arguments),
         Command::Ready(arguments) => people::ready(&arguments),
     }
 }

@@ -140,7 +140,7 @@ impl Metrics {
             let found = catalog.projects().iter().find(|other| Some(other.id) == project);
             found.map(|project| project.name.clone()).unwrap_or_default()
         };
-        for ((outcome, project), count) in counts.outcomes.drain() {
+        for ((outcome, project), count) in counts.outcomes.drain(..) {
             self.records.fetch_add(count, Ordering::Relaxed);
             let label = OutcomeLabel { outcome: outcome.label(), project: name(project) };
             let before = self.events.get_or_create(&label).inc_by(count);
@@ -178,14 +178,19 @@ impl Metrics {
 /// One batch's counts, kept by the thread that folds it.
 #[derive(Default)]
 pub struct EventCounts {
-    outcomes: FxHashMap<(Outcome, Option<ProjectId>), u64>,
+    /// A batch has few kinds, which are found sooner one by one than by a hash.
+    outcomes: Vec<((Outcome, Option<ProjectId>), u64)>,
     clamped: FxHashMap<Option<ProjectId>, u64>,
 }
 
 impl EventCounts {
     /// Counts a record.
     pub fn count(&mut self, effect: Effect) {
-        *self.outcomes.entry((effect.outcome, effect.project)).or_insert(0) += 1;
+        let kind = (effect.outcome, effect.project);
+        match self.outcomes.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None => self.outcomes.push((kind, 1)),
+        }
         if effect.clamped {
             *self.clamped.entry(effect.project).or_insert(0) += 1;
         }

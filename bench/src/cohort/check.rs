@@ -28,8 +28,8 @@ pub fn check(
     ground: &Ground,
     filled: Filled,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    if contestant.is_sluice() {
-        let node = Node::start(ground, TOPIC)?;
+    if let Some(set) = contestant.conditions() {
+        let node = Node::start(ground, TOPIC, set)?;
         node.take_in(SMALL.events, SMALL.persons)?;
         let (url, ending) = (node.url.clone(), filled.ending_ms);
         return verify::run(&verify::Arguments {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::Ground;
+use crate::conditions::Set;
 
 /// One of them.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +22,8 @@ pub struct Contestant {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    Sluice,
+    /// With these conditions.
+    Sluice(Set),
     Floor,
     /// Of the peers, by the file with its flags.
     Java(&'static str),
@@ -48,7 +50,20 @@ pub const ALL: &[Contestant] = &[
         Kind::Floor,
         &["--step", "fold"],
     ),
-    new("sluice", "Sluice, durable, asked 1,000 times a second", "over HTTP", Kind::Sluice, &[]),
+    new(
+        "sluice",
+        "Sluice, durable, asked 1,000 times a second",
+        "over HTTP",
+        Kind::Sluice(Set::W1),
+        &[],
+    ),
+    new(
+        "sluice-hundred",
+        "the same with a hundred conditions on what the ten watch",
+        "over HTTP",
+        Kind::Sluice(Set::Hundred),
+        &[],
+    ),
     new("java-consumer", "Java's consumer, two threads: read only", "", KAFKA, &["consumer"]),
     new("java-parse", "the same with an early-exit parser, nothing kept", "", KAFKA, &["parse"]),
     new(
@@ -107,9 +122,18 @@ const fn new(
 }
 
 impl Contestant {
-    /// Whether it is Sluice, which is started and asked as its users do.
-    pub fn is_sluice(&self) -> bool {
-        self.kind == Kind::Sluice
+    /// The conditions that Sluice has, which is started and asked as its users do; nothing for
+    /// anybody else.
+    pub fn conditions(&self) -> Option<Set> {
+        match self.kind {
+            Kind::Sluice(set) => Some(set),
+            _ => None,
+        }
+    }
+
+    /// Whether it is what the others are compared with.
+    pub fn is_ours(&self) -> bool {
+        self.conditions() == Some(Set::W1)
     }
 
     /// Whether a Redis server has to run beside it.
@@ -126,7 +150,7 @@ impl Contestant {
     /// Whether this machine has what it needs.
     pub fn is_here(&self, ground: &Ground) -> bool {
         match self.kind {
-            Kind::Sluice | Kind::Floor => true,
+            Kind::Sluice(_) | Kind::Floor => true,
             Kind::Java(_) => ground.peers.is_some(),
             Kind::Redis => ground.peers.is_some() && ground.redis_server.is_some(),
         }
@@ -144,7 +168,7 @@ impl Contestant {
         folder: &Path,
     ) -> std::io::Result<Command> {
         let mut command = match self.kind {
-            Kind::Sluice | Kind::Floor => {
+            Kind::Sluice(_) | Kind::Floor => {
                 let mut floor = Command::new(std::env::current_exe()?);
                 floor.arg("floor");
                 floor

@@ -123,8 +123,8 @@ fn topic(ground: &Ground, topic: &str, shape: Shape) -> Result<Filled, Box<dyn s
 
 fn time(contestant: &Contestant, arguments: &Arguments) -> Result<Run, Box<dyn std::error::Error>> {
     let Shape { events, persons, .. } = arguments.shape;
-    if contestant.is_sluice() {
-        return Node::start(&arguments.ground, TOPIC)?.take_in(events, persons);
+    if let Some(set) = contestant.conditions() {
+        return Node::start(&arguments.ground, TOPIC, set)?.take_in(events, persons);
     }
     run::run(contestant, &arguments.ground, (TOPIC, events), None)
 }

@@ -33,14 +33,14 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts one with the ten conditions of W1.
+    /// Starts one with these conditions.
     ///
     /// # Errors
     /// When it can't be started.
-    pub fn start(ground: &Ground, topic: &str) -> Result<Self, Failure> {
+    pub fn start(ground: &Ground, topic: &str, set: Set) -> Result<Self, Failure> {
         let folder = tempfile::tempdir_in(&ground.work)?;
         let definitions = folder.path().join("definitions");
-        conditions::write(&definitions, Set::W1)?;
+        conditions::write(&definitions, set)?;
         let listen = format!("127.0.0.1:{}", free_port()?);
         let mut command = Command::new(&ground.sluice);
         command.arg("serve").env("SLUICE_LOG", "kafka").env("SLUICE_LISTEN", &listen);

@@ -77,7 +77,7 @@ impl Report<'_> {
             "| contestant | events/s | CPU seconds per million | × | peak MiB | who can ask |"
         )?;
         writeln!(page, "|---|---|---|---|---|---|")?;
-        let ours = self.results.iter().find(|result| result.contestant.is_sluice());
+        let ours = self.results.iter().find(|result| result.contestant.is_ours());
         let ours = ours.and_then(|result| spread(&result.runs, cpu)).map(|[_, median, _]| median);
         for result in self.results {
             let Contestant { name, what, asked, .. } = result.contestant;
@@ -103,7 +103,7 @@ impl Report<'_> {
     fn checks(&self, page: &mut String) -> std::fmt::Result {
         for result in self.results {
             let asked = |run: &Run| run.check_p99_us.map_or(f64::NAN, |us| us as f64 / 1e3);
-            let ours = result.contestant.is_sluice();
+            let ours = result.contestant.is_ours();
             let Some([low, median, high]) = spread(&result.runs, asked).filter(|_| ours) else {
                 continue;
             };

@@ -1,0 +1,138 @@
+//! The state path alone: hits go into the store, which is made durable all the while; no log, no
+//! JSON.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use processor::store::{PersonKey, Store};
+use schemas::catalog::Catalog;
+use schemas::filter::Moment;
+use schemas::ids::MatcherId;
+use schemas::lookup::Position;
+use schemas::window::{Entry, Hit, Kept, Value};
+
+use crate::conditions::{self, Set};
+use crate::workload::{Shape, Workload, distinct_id};
+use crate::{Outcome, process};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    shape: Shape,
+    /// A folder for the store, on the disk that is to be measured.
+    #[arg(long)]
+    work: std::path::PathBuf,
+    /// Threads that fold, each a partition of its own.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    /// Milliseconds from one checkpoint to the next.
+    #[arg(long, default_value_t = 1_000)]
+    checkpoint_ms: u64,
+}
+
+/// An event as folding it leaves it: who, when, and what it hits.
+struct Ready {
+    person: u32,
+    entry: Entry,
+    hits: [Option<(MatcherId, Kept, Value)>; 2],
+}
+
+const CACHE_BYTES: usize = 64 << 20;
+/// Where W1 ends; what the clock says doesn't matter here.
+const ENDING_MS: i64 = 1_790_000_000_000;
+
+pub fn run(arguments: &Arguments) -> Outcome {
+    let catalog = conditions::catalog(Set::W1)?;
+    let folder = tempfile::tempdir_in(&arguments.work)?;
+    let store = Store::open(folder.path(), CACHE_BYTES, "bench")?;
+    store.take_up(&catalog, &Position::new());
+    let partitions = ready(arguments, &catalog);
+    let events: usize = partitions.iter().map(Vec::len).sum();
+    let project = catalog.projects().first().ok_or("no project")?.id;
+    let names: Vec<String> = (0..arguments.shape.persons).map(distinct_id).collect();
+
+    let (done, log_time_ms) = (AtomicBool::new(false), AtomicI64::new(0));
+    let before = process::cpu_seconds(std::process::id())?;
+    let (took, checkpoints) = thread::scope(|scope| {
+        let checkpoints = scope.spawn(|| {
+            let mut made = 0;
+            while !done.load(Ordering::Acquire) {
+                thread::sleep(Duration::from_millis(arguments.checkpoint_ms));
+                let made_one = store.checkpoint(log_time_ms.load(Ordering::Relaxed));
+                made += usize::from(made_one.is_ok_and(|made| made.bytes > 0));
+            }
+            made
+        });
+        let began = Instant::now();
+        let folding: Vec<_> = (0..)
+            .zip(&partitions)
+            .map(|(id, events)| {
+                let partition = Arc::clone(&store.partition(id, 0, i64::MIN));
+                let (names, log_time_ms) = (&names, &log_time_ms);
+                scope.spawn(move || {
+                    let mut key = PersonKey::default();
+                    for (event, offset) in events.iter().zip(1..) {
+                        key.set(project, &names[event.person as usize]);
+                        let time_ms = event.entry.time_ms();
+                        partition.hot.update(&key, time_ms, |record| fold(record, event));
+                        partition.advance(offset);
+                        log_time_ms.fetch_max(time_ms, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        let folded = folding.into_iter().try_for_each(|thread| thread.join());
+        let took = began.elapsed();
+        done.store(true, Ordering::Release);
+        folded.map_err(|_| "a thread panicked")?;
+        Ok::<_, &str>((took, checkpoints.join().map_err(|_| "the checkpointer panicked")?))
+    })?;
+    let cpu_seconds = process::cpu_seconds(std::process::id())? - before;
+    let memory = store.memory();
+    println!(
+        "{events} watched events of {} people in {:.2} s by {} threads: {:.0} a second, {:.2} CPU \
+         seconds per million, {checkpoints} durable checkpoints, {} bytes a person in memory",
+        memory.people,
+        took.as_secs_f64(),
+        arguments.threads,
+        events as f64 / took.as_secs_f64(),
+        cpu_seconds / (events as f64 / 1e6),
+        memory.bytes / memory.people.max(1),
+    );
+    Ok(())
+}
+
+fn fold(record: &mut schemas::record::Record, event: &Ready) -> bool {
+    let hits = event.hits.iter().flatten();
+    hits.fold(false, |changed, (matcher, kept, value)| {
+        let hit = Hit { entry: event.entry, value: *value };
+        record.fold(*matcher, *kept, hit) == schemas::window::Folded::Kept || changed
+    })
+}
+
+/// The watched events of a workload, by partition.
+fn ready(arguments: &Arguments, catalog: &Catalog) -> Vec<Vec<Ready>> {
+    let mut partitions: Vec<Vec<Ready>> = (0..arguments.threads).map(|_| Vec::new()).collect();
+    let Some(project) = catalog.projects().first() else { return partitions };
+    for sketch in Workload::new(arguments.shape, ENDING_MS).filter(|sketch| sketch.is_watched()) {
+        let event = sketch.event();
+        let moment = Moment { now_ms: sketch.time_ms, zone: &project.time_zone };
+        let named = project.gate.get(&event.name).map_or(&[][..], Vec::as_slice);
+        let mut hits = named.iter().filter_map(|at| {
+            let matcher = &project.matchers[*at];
+            let passes = matcher
+                .filters
+                .iter()
+                .all(|filter| filter.matches(event.properties.get(&filter.key), moment));
+            passes.then_some((matcher.id, matcher.kept, Value::NONE))
+        });
+        let tag = xxhash_rust::xxh3::xxh3_64(event.uuid.as_bytes());
+        let entry = Entry::new(sketch.time_ms, tag);
+        let ready = Ready { person: sketch.person, entry, hits: [hits.next(), hits.next()] };
+        debug_assert!(hits.next().is_none(), "no event of W1 hits more than two matchers");
+        partitions[sketch.person as usize % arguments.threads].push(ready);
+    }
+    partitions
+}
