@@ -6,7 +6,7 @@
 use super::PersonKey;
 
 const KEY_LEN_AT: usize = 1;
-const RECORD_LEN_AT: usize = KEY_LEN_AT + 2;
+const RECORD_LEN_AT: usize = KEY_LEN_AT + 4;
 const KEY_AT: usize = RECORD_LEN_AT + 4;
 /// What a record has room to grow by: one entry of a window.
 const ROOM_BYTES: usize = 16;
@@ -24,13 +24,12 @@ impl Person {
     }
 
     fn of(state: u8, key: &[u8], record: &[u8]) -> Self {
-        let key_len = u16::try_from(key.len()).expect("ids and names are cut to some thousand");
-        let record_len = u32::try_from(record.len()).expect("records have a bound");
+        let [key_len, record_len] = [key, record].map(length);
         let needed = KEY_AT + key.len() + record.len() + ROOM_BYTES;
         let mut bytes = Vec::with_capacity(taken(needed) - KEPT_BYTES);
         bytes.push(state);
-        bytes.extend_from_slice(&key_len.to_le_bytes());
-        bytes.extend_from_slice(&record_len.to_le_bytes());
+        bytes.extend_from_slice(&key_len);
+        bytes.extend_from_slice(&record_len);
         bytes.extend_from_slice(key);
         bytes.extend_from_slice(record);
         bytes.resize(taken(needed) - KEPT_BYTES, 0);
@@ -76,8 +75,7 @@ impl Person {
             *self = Person::of(self.0[0], self.key(), record);
             return;
         }
-        let len = u32::try_from(record.len()).expect("records have a bound");
-        self.0[RECORD_LEN_AT..KEY_AT].copy_from_slice(&len.to_le_bytes());
+        self.0[RECORD_LEN_AT..KEY_AT].copy_from_slice(&length(record));
         self.0[at..needed].copy_from_slice(record);
     }
 
@@ -87,13 +85,21 @@ impl Person {
     }
 
     fn record_at(&self) -> usize {
-        KEY_AT + usize::from(u16::from_le_bytes([self.0[KEY_LEN_AT], self.0[KEY_LEN_AT + 1]]))
+        KEY_AT + self.length_at(KEY_LEN_AT)
     }
 
     fn record_len(&self) -> usize {
-        let len = self.0[RECORD_LEN_AT..].first_chunk();
+        self.length_at(RECORD_LEN_AT)
+    }
+
+    fn length_at(&self, at: usize) -> usize {
+        let len = self.0[at..].first_chunk();
         u32::from_le_bytes(*len.expect("a person has a header")) as usize
     }
+}
+
+fn length(bytes: &[u8]) -> [u8; 4] {
+    u32::try_from(bytes.len()).expect("ids, names and records are bounded").to_le_bytes()
 }
 
 /// What the allocator takes for so many bytes.
