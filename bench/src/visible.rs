@@ -98,6 +98,7 @@ impl Into {
                 let mut config = ClientConfig::new();
                 config.set("bootstrap.servers", &arguments.brokers).set("linger.ms", "0");
                 config.set("partitioner", "murmur2_random").set("compression.codec", "lz4");
+                config.set("delivery.report.only.error", "true");
                 Into::Topic(config.create()?, arguments.topic.clone())
             }
         })

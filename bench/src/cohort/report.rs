@@ -15,6 +15,8 @@ use crate::workload::Shape;
 
 /// Characters of the longest bar.
 const BAR: f64 = 50.0;
+/// How many times Sluice's median a bar may show.
+const FAR: f64 = 10.0;
 
 /// What became of a contestant.
 pub struct Standing {
@@ -125,11 +127,17 @@ impl Report<'_> {
             .iter()
             .filter_map(|result| Some((result.contestant.name, spread(&result.runs, cpu)?[1])))
             .collect();
-        let most = medians.iter().map(|(_, median)| *median).fold(0.0, f64::max);
+        // Whoever is far out would leave nothing to be seen of the others.
+        let ours = self.results.iter().find(|result| result.contestant.is_ours());
+        let ours = ours.and_then(|result| spread(&result.runs, cpu)).map(|[_, median, _]| median);
+        let far = ours.map_or(f64::INFINITY, |ours| ours * FAR);
+        let shown = medians.iter().map(|(_, median)| *median).filter(|median| *median <= far);
+        let most = shown.fold(0.0, f64::max);
         writeln!(page, "\n```\nCPU seconds per million records, median")?;
         for (name, median) in medians {
-            let bar = "█".repeat((median / most * BAR).ceil() as usize);
-            writeln!(page, "{name:>16} {bar} {median:.2}")?;
+            let bar = "█".repeat((median / most * BAR).ceil().min(BAR) as usize);
+            let cut = if median > most { " …" } else { "" };
+            writeln!(page, "{name:>16} {bar}{cut} {median:.2}")?;
         }
         writeln!(page, "```")
     }
