@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments) -> crate::Outcome {
 }
 
 /// How a node reads unless it is told otherwise.
-pub fn reading() -> Reading {
+fn reading() -> Reading {
     let bounds = Bounds { skew_ms: 5_000, lateness_ms: 60 * MINUTE_MS };
     Reading { format: Format::Sluice, bounds, token: None }
 }

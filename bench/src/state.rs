@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use processor::hits::{Candidate, Given, hits};
 use processor::store::{PersonKey, Store};
 use schemas::catalog::Catalog;
-use schemas::filter::Moment;
 use schemas::ids::MatcherId;
 use schemas::lookup::Position;
 use schemas::window::{Entry, Hit, Kept, Value};
+use serde_json::json;
 
 use crate::conditions::{self, Set};
 use crate::workload::{Shape, Workload, distinct_id};
@@ -118,20 +119,16 @@ fn ready(arguments: &Arguments, catalog: &Catalog) -> Vec<Vec<Ready>> {
     let Some(project) = catalog.projects().first() else { return partitions };
     for sketch in Workload::new(arguments.shape, ENDING_MS).filter(|sketch| sketch.is_watched()) {
         let event = sketch.event();
-        let moment = Moment { now_ms: sketch.time_ms, zone: &project.time_zone };
-        let named = project.gate.get(&event.name).map_or(&[][..], Vec::as_slice);
-        let mut hits = named.iter().filter_map(|at| {
-            let matcher = &project.matchers[*at];
-            let passes = matcher
-                .filters
-                .iter()
-                .all(|filter| filter.matches(event.properties.get(&filter.key), moment));
-            passes.then_some((matcher.id, matcher.kept, Value::NONE))
-        });
+        let properties = json!(event.properties).to_string();
+        let properties = Given::Written(Some(&properties));
+        let candidate = Candidate { name: &event.name, time_ms: sketch.time_ms, properties };
+        let mut found = Vec::new();
+        hits(project, candidate, |matcher, value| found.push((matcher.id, matcher.kept, value)));
+        debug_assert!(found.len() <= 2, "no event of W1 hits more than two matchers");
+        let mut found = found.into_iter();
         let tag = xxhash_rust::xxh3::xxh3_64(event.uuid.as_bytes());
         let entry = Entry::new(sketch.time_ms, tag);
-        let ready = Ready { person: sketch.person, entry, hits: [hits.next(), hits.next()] };
-        debug_assert!(hits.next().is_none(), "no event of W1 hits more than two matchers");
+        let ready = Ready { person: sketch.person, entry, hits: [found.next(), found.next()] };
         partitions[sketch.person as usize % arguments.threads].push(ready);
     }
     partitions

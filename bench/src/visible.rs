@@ -85,34 +85,34 @@ pub fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// Where events go in.
-enum Into {
+enum Target {
     Topic(BaseProducer, String),
     Node(Connection),
 }
 
-impl Into {
+impl Target {
     fn new(arguments: &Arguments) -> Result<Self, Failure> {
         Ok(match arguments.way {
-            Way::Capture => Into::Node(Connection::open(&arguments.url)?),
+            Way::Capture => Target::Node(Connection::open(&arguments.url)?),
             Way::Produce => {
                 let mut config = ClientConfig::new();
                 config.set("bootstrap.servers", &arguments.brokers).set("linger.ms", "0");
                 config.set("partitioner", "murmur2_random").set("compression.codec", "lz4");
                 config.set("delivery.report.only.error", "true");
-                Into::Topic(config.create()?, arguments.topic.clone())
+                Target::Topic(config.create()?, arguments.topic.clone())
             }
         })
     }
 
     fn send(&mut self, events: &[Event]) -> Result<(), Failure> {
         match self {
-            Into::Node(connection) => {
+            Target::Node(connection) => {
                 let events: Vec<_> = events.iter().map(Event::captured).collect();
                 let body = json!({ "api_key": TOKEN, "batch": events }).to_string();
                 let status = connection.post("/batch/", body.as_bytes())?.status;
                 if status == 200 { Ok(()) } else { Err(format!("capture answers {status}").into()) }
             }
-            Into::Topic(producer, topic) => {
+            Target::Topic(producer, topic) => {
                 for event in events {
                     let key = format!("{TOKEN}:{}", event.person);
                     let value = event.record(TOKEN).to_string();
@@ -128,7 +128,7 @@ impl Into {
 
 /// Sends everybody else's events. Returns how many there were a second.
 fn others(arguments: &Arguments, done: &AtomicBool) -> Result<f64, Failure> {
-    let (mut into, mut dice) = (Into::new(arguments)?, Dice::new(3));
+    let (mut target, mut dice) = (Target::new(arguments)?, Dice::new(3));
     let start = Instant::now();
     let per_second = (arguments.events_per_second / BATCH).max(1);
     let mut sent = 0;
@@ -142,10 +142,10 @@ fn others(arguments: &Arguments, done: &AtomicBool) -> Result<f64, Failure> {
             Event::new(name, &person, now_ms(), &mut dice)
         });
         let events: Vec<Event> = events.collect();
-        into.send(&events)?;
+        target.send(&events)?;
         sent += BATCH;
     }
-    if let Into::Topic(producer, _) = &into {
+    if let Target::Topic(producer, _) = &target {
         producer.flush(LIMIT)?;
     }
     Ok(sent as f64 / start.elapsed().as_secs_f64())
@@ -153,7 +153,7 @@ fn others(arguments: &Arguments, done: &AtomicBool) -> Result<f64, Failure> {
 
 /// Sends events of people whom nobody has seen, one by one, and asks until each is known.
 fn probe(arguments: &Arguments) -> Result<Histogram<u64>, Failure> {
-    let (mut into, mut dice) = (Into::new(arguments)?, Dice::new(now_ms() as u64));
+    let (mut target, mut dice) = (Target::new(arguments)?, Dice::new(now_ms() as u64));
     let mut connection = Connection::open(&arguments.url)?;
     let mut took = Histogram::new(3)?;
     let (start, per_second) = (Instant::now(), arguments.probes_per_second);
@@ -163,7 +163,7 @@ fn probe(arguments: &Arguments) -> Result<Histogram<u64>, Failure> {
         let body = json!({ "token": TOKEN, "distinct_id": person, "flag_keys": [PROBE.1] });
         let body = body.to_string();
         let sent = Instant::now();
-        into.send(std::slice::from_ref(&event))?;
+        target.send(std::slice::from_ref(&event))?;
         loop {
             let reply = connection.post("/flags/?v=2", body.as_bytes())?;
             let is_on = br#""enabled":true"#;

@@ -26,16 +26,55 @@ pub struct Arguments {
 
 /// What a node has done so far.
 #[derive(Clone, Copy)]
-struct Sample {
+pub struct Sample {
     at: Instant,
-    events: f64,
-    checkpoints: f64,
-    cpu_seconds: f64,
+    pub events: f64,
+    pub checkpoints: f64,
+    pub cpu_seconds: f64,
+}
+
+/// How a node took a topic in.
+pub struct TakenIn {
+    /// Before the first event, if it was seen then.
+    pub first: Sample,
+    /// Once all of them were applied.
+    pub last: Sample,
+    /// Once a checkpoint had all of them.
+    pub durable: Sample,
+    pub memory_peak_mib: f64,
+}
+
+impl TakenIn {
+    pub fn per_second(&self) -> f64 {
+        (self.last.events - self.first.events) / (self.last.at - self.first.at).as_secs_f64()
+    }
+
+    /// Processor time from the process's start until all was durable, per million events.
+    pub fn cpu_seconds_per_million(&self) -> f64 {
+        self.durable.cpu_seconds / (self.last.events / 1e6)
+    }
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    let deadline = Instant::now() + Duration::from_secs(arguments.limit);
-    let mut connection = connect(&arguments.url, deadline)?;
+    let Arguments { url, pid, events, limit } = arguments;
+    let taken = taken_in(url, *pid, *events, Duration::from_secs(*limit))?;
+    report(&taken);
+    println!("peak memory {:.0} MiB", taken.memory_peak_mib);
+    Ok(())
+}
+
+/// Waits until the node of this process has applied so many events, and has them durable.
+///
+/// # Errors
+/// When it takes too long, or ends.
+pub fn taken_in(
+    url: &str,
+    pid: u32,
+    events: u64,
+    limit: Duration,
+) -> Result<TakenIn, Box<dyn std::error::Error>> {
+    let deadline = Instant::now() + limit;
+    let mut connection = connect(url, deadline)?;
     let mut ask = || -> Result<Sample, Box<dyn std::error::Error>> {
         if Instant::now() > deadline {
             return Err("it took too long".into());
@@ -46,13 +85,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
             at: Instant::now(),
             events: metric(&text, "sluice_events_total"),
             checkpoints: metric(&text, "sluice_checkpoints_total"),
-            cpu_seconds: process::cpu_seconds(arguments.pid)?,
+            cpu_seconds: process::cpu_seconds(pid)?,
         })
     };
     // The last sample without an event is the best guess at when the first one came.
     let mut first = ask()?;
     let mut last = first;
-    while last.events < arguments.events as f64 {
+    while last.events < events as f64 {
         last = ask()?;
         if last.events == 0.0 {
             first = last;
@@ -62,21 +101,19 @@ pub fn run(arguments: &Arguments) -> Outcome {
     while durable.checkpoints <= last.checkpoints {
         durable = ask()?;
     }
-    report(&first, &last, &durable);
-    println!("peak memory {:.0} MiB", process::memory_peak_mib(arguments.pid)?);
-    Ok(())
+    Ok(TakenIn { first, last, durable, memory_peak_mib: process::memory_peak_mib(pid)? })
 }
 
-fn report(first: &Sample, last: &Sample, durable: &Sample) {
+fn report(taken: &TakenIn) {
+    let TakenIn { first, last, durable, .. } = taken;
     let seconds = (last.at - first.at).as_secs_f64();
     let events = last.events - first.events;
-    println!("{events} events in {seconds:.2} s: {:.0} events/s", events / seconds);
-    let per_million = |cpu_seconds: f64| cpu_seconds / (last.events / 1e6);
+    println!("{events} events in {seconds:.2} s: {:.0} events/s", taken.per_second());
     println!(
         "CPU seconds per million: {:.2} in the run, {:.2} from the process's start to the \
          checkpoint after the last event",
-        per_million(last.cpu_seconds - first.cpu_seconds),
-        per_million(durable.cpu_seconds)
+        (last.cpu_seconds - first.cpu_seconds) / (last.events / 1e6),
+        taken.cpu_seconds_per_million()
     );
     println!(
         "checkpoints: {} in the run; the one after the last event {:.2} s later",
@@ -88,8 +125,11 @@ fn report(first: &Sample, last: &Sample, durable: &Sample) {
     }
 }
 
-/// The node may not listen yet.
-fn connect(url: &str, deadline: Instant) -> std::io::Result<Connection> {
+/// A connection to a node that may not listen yet.
+///
+/// # Errors
+/// When it doesn't until then.
+pub fn connect(url: &str, deadline: Instant) -> std::io::Result<Connection> {
     loop {
         match Connection::open(url) {
             Err(error) if Instant::now() > deadline => return Err(error),

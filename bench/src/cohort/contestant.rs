@@ -159,7 +159,7 @@ impl Contestant {
     /// How it is started to read a topic of so many records, with its state in `folder`.
     ///
     /// # Errors
-    /// When there is no such program.
+    /// When there is no such program; for Sluice, which is started as its users do.
     pub fn command(
         &self,
         ground: &Ground,
@@ -168,7 +168,8 @@ impl Contestant {
         folder: &Path,
     ) -> std::io::Result<Command> {
         let mut command = match self.kind {
-            Kind::Sluice(_) | Kind::Floor => {
+            Kind::Sluice(_) => return Err(std::io::ErrorKind::Unsupported.into()),
+            Kind::Floor => {
                 let mut floor = Command::new(std::env::current_exe()?);
                 floor.arg("floor");
                 floor

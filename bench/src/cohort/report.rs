@@ -79,8 +79,7 @@ impl Report<'_> {
             "| contestant | events/s | CPU seconds per million | × | peak MiB | who can ask |"
         )?;
         writeln!(page, "|---|---|---|---|---|---|")?;
-        let ours = self.results.iter().find(|result| result.contestant.is_ours());
-        let ours = ours.and_then(|result| spread(&result.runs, cpu)).map(|[_, median, _]| median);
+        let ours = self.ours().and_then(median_cpu);
         for result in self.results {
             let Contestant { name, what, asked, .. } = result.contestant;
             if let Some(fault) = &result.fault {
@@ -102,35 +101,32 @@ impl Report<'_> {
         Ok(page)
     }
 
+    /// What became of the one whom the others are compared with.
+    fn ours(&self) -> Option<&Standing> {
+        self.results.iter().find(|result| result.contestant.is_ours())
+    }
+
     fn checks(&self, page: &mut String) -> std::fmt::Result {
-        for result in self.results {
-            let asked = |run: &Run| run.check_p99_us.map_or(f64::NAN, |us| us as f64 / 1e3);
-            let ours = result.contestant.is_ours();
-            let Some([low, median, high]) = spread(&result.runs, asked).filter(|_| ours) else {
-                continue;
-            };
-            let checkpoints = spread(&result.runs, |run| run.checkpoints).unwrap_or_default();
-            writeln!(
-                page,
-                "\nBeside that Sluice answered 1,000 checks a second over HTTP, 99 of 100 within \
-                 {low:.1} / {median:.1} / {high:.1} ms of when they were due, and made {:.0} \
-                 checkpoints durable inside a run.",
-                checkpoints[1]
-            )?;
-        }
-        Ok(())
+        let runs = self.ours().map_or(&[][..], |ours| &ours.runs);
+        let p99_ms = |run: &Run| run.check_p99_us.map_or(f64::NAN, |us| us as f64 / 1e3);
+        let Some([low, median, high]) = spread(runs, p99_ms) else { return Ok(()) };
+        let [_, checkpoints, _] = spread(runs, |run| run.checkpoints).unwrap_or_default();
+        writeln!(
+            page,
+            "\nBeside that Sluice answered 1,000 checks a second over HTTP, 99 of 100 within \
+             {low:.1} / {median:.1} / {high:.1} ms of when they were due, and made \
+             {checkpoints:.0} checkpoints durable inside a run."
+        )
     }
 
     fn plot(&self, page: &mut String) -> std::fmt::Result {
         let medians: Vec<(&str, f64)> = self
             .results
             .iter()
-            .filter_map(|result| Some((result.contestant.name, spread(&result.runs, cpu)?[1])))
+            .filter_map(|result| Some((result.contestant.name, median_cpu(result)?)))
             .collect();
         // Whoever is far out would leave nothing to be seen of the others.
-        let ours = self.results.iter().find(|result| result.contestant.is_ours());
-        let ours = ours.and_then(|result| spread(&result.runs, cpu)).map(|[_, median, _]| median);
-        let far = ours.map_or(f64::INFINITY, |ours| ours * FAR);
+        let far = self.ours().and_then(median_cpu).map_or(f64::INFINITY, |ours| ours * FAR);
         let shown = medians.iter().map(|(_, median)| *median).filter(|median| *median <= far);
         let most = shown.fold(0.0, f64::max);
         writeln!(page, "\n```\nCPU seconds per million records, median")?;
@@ -161,6 +157,10 @@ impl Report<'_> {
 
 fn cpu(run: &Run) -> f64 {
     run.cpu_seconds_per_million
+}
+
+fn median_cpu(result: &Standing) -> Option<f64> {
+    spread(&result.runs, cpu).map(|[_, median, _]| median)
 }
 
 /// Least, median and most.
