@@ -4,6 +4,7 @@ mod clickhouse;
 mod glance;
 mod object;
 mod picked;
+mod plain;
 mod scalar;
 mod sluice;
 
@@ -126,24 +127,12 @@ impl Format {
         }
     }
 
-    /// Reads a record's value in one go, with the properties of these names in the place of all.
-    /// Nothing where [`Format::parse`] has to be asked: whether it is an event at all, and what it
-    /// holds.
-    pub fn pick<'a, 'p>(
-        self,
-        value: &'a [u8],
-        wanted: &[&'p str],
-    ) -> Option<(Event<'a>, Picked<'p>)> {
-        let may_pick = self == Format::Sluice && value.len() <= RECORD_BYTES_MAX;
-        may_pick.then(|| sluice::pick(value, wanted)).flatten()
-    }
-
     /// Reads a record's value up to the name of its event, if it is written so that this can be
     /// done; never where [`Format::parse`] reads another token or name.
     pub fn glance(self, value: &[u8]) -> Option<Glance<'_>> {
         // PostHog's records bear their project behind the properties.
         let may_glance = self == Format::Sluice && value.len() <= RECORD_BYTES_MAX;
-        may_glance.then(|| glance::glance(value)).flatten()
+        may_glance.then(|| Glance::at(str::from_utf8(value).ok()?)).flatten()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The quick way: most events concern windows alone, or nothing, and are read no further than that.
 
 use schemas::catalog::{Catalog, Project};
-use schemas::event::{Event, Glance, Picked, Skip};
+use schemas::event::{Event, Picked, Skip};
 use schemas::own::is_own;
 use schemas::usage;
 use schemas::window::Entry;
@@ -26,8 +26,9 @@ impl Fold {
         record: LogRecord<'_>,
     ) -> Option<Effect> {
         let value = record.value?;
-        let Glance { token, name } = self.reading.format.glance(value)?;
-        let project = catalog.project(token?)?;
+        let glance = self.reading.format.glance(value)?;
+        let name = glance.name();
+        let project = catalog.project(glance.token()?)?;
         if says_more(name) || may_write(value) {
             return None;
         }
@@ -35,7 +36,8 @@ impl Fold {
             let outcome = Outcome::Unwatched;
             return Some(Effect { outcome, project: Some(project.id), clamped: false });
         }
-        let read = self.reading.format.pick(value, &wanted(project, name))?;
+        let wanted = wanted(project, name);
+        let read = glance.pick(&wanted)?;
         let folded = self.fold_picked(partition, project, read, record);
         Some(folded.unwrap_or_else(|skip| Effect::skipped(skip, Some(project.id))))
     }

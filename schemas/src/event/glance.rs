@@ -1,77 +1,65 @@
-//! A glance: whose event a record is and what happened, read from its beginning and no further.
+//! A glance: whose event a record is and what happened, read from its beginning and no further
+//! unless somebody wants more.
 
-use memchr::memchr2;
+use super::Event;
+use super::picked::Picked;
+use super::plain::Rest;
+use super::sluice::Fields;
 
 /// What the beginning of a record tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Glance<'a> {
+    fields: Fields<'a>,
+    rest: Rest<'a>,
+    goes_on: bool,
+}
+
+impl<'a> Glance<'a> {
+    /// Reads a record up to its event's name. Nothing where that can't be told so: it is no text,
+    /// or properties come first. What follows isn't looked at.
+    pub(super) fn at(value: &'a str) -> Option<Self> {
+        let mut rest = Rest(value);
+        let mut fields = Fields::default();
+        let mut goes_on = rest.begins()?;
+        while goes_on {
+            let key = rest.key()?;
+            if key == "properties" {
+                return None;
+            }
+            fields.read(key, &mut rest)?;
+            goes_on = rest.goes_on()?;
+            if key == "event" {
+                let told = fields.event.as_text().is_some_and(|name| !name.is_empty());
+                return told.then_some(Glance { fields, rest, goes_on });
+            }
+        }
+        None
+    }
+
     /// The project's token, where it comes before the name.
-    pub token: Option<&'a str>,
+    pub fn token(&self) -> Option<&str> {
+        self.fields.token.as_text()
+    }
+
     /// What happened.
-    pub name: &'a str,
-}
+    pub fn name(&self) -> &str {
+        self.fields.event.as_text().unwrap_or_default()
+    }
 
-/// Reads a record up to its event's name. Nothing where it isn't written plainly so far: with
-/// escapes, or with lists or objects before the name. What follows isn't looked at.
-pub(super) fn glance(value: &[u8]) -> Option<Glance<'_>> {
-    let mut rest = Rest(value);
-    let mut token = None;
-    rest.pass(b'{')?;
-    loop {
-        let key = rest.text()?;
-        rest.pass(b':')?;
-        match key {
-            b"event" => {
-                let name = std::str::from_utf8(rest.text()?).ok().filter(|name| !name.is_empty());
-                return name.map(|name| Glance { token, name });
+    /// Reads on, and gives the event with the properties of these names in the place of all.
+    /// Nothing where [`super::Format::parse`] has to be asked: whether it is an event at all, and
+    /// what it holds.
+    pub fn pick<'p>(mut self, wanted: &[&'p str]) -> Option<(Event<'a>, Picked<'p>)> {
+        let mut picked = Picked::default();
+        while self.goes_on {
+            match self.rest.key()? {
+                "properties" => picked = self.rest.properties(wanted)?,
+                key => self.fields.read(key, &mut self.rest)?,
             }
-            // Of several the first counts, as it does where a record is read whole.
-            b"token" if token.is_none() => token = Some(std::str::from_utf8(rest.text()?).ok()?),
-            _ => rest.skip_scalar()?,
+            self.goes_on = self.rest.goes_on()?;
         }
-        rest.pass(b',')?;
-    }
-}
-
-/// What hasn't been read yet.
-struct Rest<'a>(&'a [u8]);
-
-impl<'a> Rest<'a> {
-    /// Passes white space, and this byte, which has to come next.
-    fn pass(&mut self, byte: u8) -> Option<()> {
-        self.skip_space();
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        (*first == byte).then_some(())
-    }
-
-    fn skip_space(&mut self) {
-        while let [b' ' | b'\n' | b'\r' | b'\t', rest @ ..] = self.0 {
-            self.0 = rest;
-        }
-    }
-
-    /// The text that comes next; nothing where it has escapes.
-    fn text(&mut self) -> Option<&'a [u8]> {
-        self.pass(b'"')?;
-        let end = memchr2(b'"', b'\\', self.0).filter(|end| self.0[*end] == b'"')?;
-        let text = &self.0[..end];
-        self.0 = &self.0[end + 1..];
-        Some(text)
-    }
-
-    /// Passes a text, a number, or a word.
-    fn skip_scalar(&mut self) -> Option<()> {
-        self.skip_space();
-        match self.0.first()? {
-            b'"' => self.text().map(drop),
-            b'{' | b'[' => None,
-            _ => {
-                let end = self.0.iter().position(|byte| matches!(byte, b',' | b'}'))?;
-                self.0 = &self.0[end..];
-                Some(())
-            }
-        }
+        let read_whole = self.rest.peek().is_none();
+        Some((self.fields.event().ok().filter(|_| read_whole)?, picked))
     }
 }
 
@@ -79,18 +67,22 @@ impl<'a> Rest<'a> {
 mod tests {
     use super::*;
 
-    fn seen(record: &str) -> Option<(Option<&str>, &str)> {
-        glance(record.as_bytes()).map(|glance| (glance.token, glance.name))
+    fn seen(record: &str) -> Option<(Option<String>, String)> {
+        let glance = Glance::at(record)?;
+        Some((glance.token().map(str::to_owned), glance.name().to_owned()))
     }
 
     #[test]
     fn the_name_is_found_behind_whatever_is_plain() {
-        for (record, found) in [
-            (r#"{"event":"view"}"#, (None, "view")),
-            (r#"{"uuid":"u","token":"shop","event":"view","properties":{"#, (Some("shop"), "view")),
-            (" {\n\"offset\" : 1.5e3 ,\t\"a\":null, \"event\" : \"käse\" }", (None, "käse")),
-            (r#"{"token":"a","token":"b","event":"x","event":"y"}"#, (Some("a"), "x")),
+        for (record, token, name) in [
+            (r#"{"event":"view"}"#, None, "view"),
+            (r#"{"event":"view","properties":{"#, None, "view"),
+            (r#"{"uuid":"u","token":"shop","event":"view","properties":{"#, Some("shop"), "view"),
+            (" {\n\"offset\" : 1.5e3 ,\t\"a\":null, \"event\" : \"käse\" }", None, "käse"),
+            (r#"{"token":"a","token":"b","event":"x","event":"y"}"#, Some("a"), "x"),
+            (r#"{"more":{"event":[1]},"token":"\u0061","event":"v\u00e9lo"}"#, Some("a"), "vélo"),
         ] {
+            let found = (token.map(str::to_owned), name.to_owned());
             assert_eq!(seen(record), Some(found), "{record}");
         }
     }
@@ -100,18 +92,60 @@ mod tests {
         for record in [
             "",
             "[]",
+            "{}",
             r#"{"event":7}"#,
             r#"{"event":""}"#,
-            r#"{"event":"a\u0062"}"#,
             r#"{"e\u0076ent":"view","event":"other"}"#,
             r#"{"properties":{"event":"view"},"event":"other"}"#,
-            r#"{"token":7,"event":"view"}"#,
             r#"{"a":"b" "event":"view"}"#,
+            r#"{"a":tru,"event":"view"}"#,
             r#"{"a":"event"}"#,
             r#"{"event":"view"#,
+            r#"{"event":"view""#,
+            "{\"event\":\"a\tb\"}",
+            "{\"event\":\"a\tb\",\"uuid\":\"of more than eight\"}",
         ] {
             assert_eq!(seen(record), None, "{record}");
         }
-        assert_eq!(glance(b"{\"event\":\"\xff\"}"), None);
+    }
+
+    fn price(record: &str) -> Option<String> {
+        let (event, picked) = Glance::at(record)?.pick(&["price"])?;
+        let price = picked.value("price").map(ToString::to_string);
+        Some(format!("{} {}", event.distinct_id, price.unwrap_or_default()))
+    }
+
+    #[test]
+    fn what_is_wanted_is_picked_and_the_rest_passed() {
+        for (properties, picked) in [
+            (r#"{"price":7.50}"#, "ann 7.5"),
+            (r#"{"list":[{"price":1}],"price":"\u0037","$lib":"a\"b"}"#, r#"ann "7""#),
+            (r#"{"price":1,"price":2}"#, "ann 2"),
+            ("{ }", "ann "),
+        ] {
+            let record =
+                format!(r#"{{"event":"e","properties":{properties},"distinct_id":"ann"}} "#);
+            assert_eq!(price(&record).as_deref(), Some(picked), "{record}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_picked_is_left_to_reading() {
+        for properties in [
+            r#"{"price":[7]}"#,
+            r#"{"price":1e999}"#,
+            r#"{"price":7,}"#,
+            r#"{"price":07}"#,
+            r#"{"p\u0072ice":7}"#,
+            "null",
+            "[]",
+            "{",
+        ] {
+            let record =
+                format!(r#"{{"event":"e","distinct_id":"ann","properties":{properties}}}"#);
+            assert_eq!(price(&record), None, "{record}");
+        }
+        assert_eq!(price(r#"{"event":"e"}"#), None, "nobody did it");
+        assert_eq!(price(r#"{"event":"e","distinct_id":"ann"}}"#), None, "no end");
     }
 }

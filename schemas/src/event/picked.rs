@@ -18,6 +18,11 @@ impl<'p> Picked<'p> {
         Picking(wanted).deserialize(&mut deserializer).unwrap_or_default()
     }
 
+    /// Keeps a value, instead of one that this name had before.
+    pub(super) fn keep(&mut self, name: &'p str, value: Json) {
+        self.0.push((name, value));
+    }
+
     /// The value of this name.
     pub fn value(&self, key: &str) -> Option<&Json> {
         self.0.iter().rev().find(|(name, _)| *name == key).map(|(_, value)| value)
@@ -25,7 +30,7 @@ impl<'p> Picked<'p> {
 }
 
 /// Picks what has these names; of what is no object, nothing.
-pub(super) struct Picking<'w, 'p>(pub &'w [&'p str]);
+struct Picking<'w, 'p>(&'w [&'p str]);
 
 impl<'de, 'p> DeserializeSeed<'de> for Picking<'_, 'p> {
     type Value = Picked<'p>;
@@ -46,7 +51,7 @@ impl<'de, 'p> Visitor<'de> for Picking<'_, 'p> {
         let mut picked = Picked::default();
         while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
             match self.0.iter().find(|wanted| **wanted == key) {
-                Some(wanted) => picked.0.push((wanted, map.next_value()?)),
+                Some(wanted) => picked.keep(wanted, map.next_value()?),
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
         }

@@ -3,45 +3,47 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::object::Object;
-use super::picked::{Picked, Picking};
+use super::plain::Rest;
 use super::scalar::Scalar;
 use super::{Event, Skip};
 
 /// Reads a record's value, whose size was checked.
 pub(super) fn parse(value: &[u8]) -> Result<Event<'_>, Skip> {
-    let mut json = serde_json::Deserializer::from_slice(value);
-    let fields = Reading { wanted: None }.deserialize(&mut json);
-    let fields = fields.and_then(|fields| json.end().map(|()| fields));
-    fields.map_err(|_| Skip::NotJson)?.event()
+    let fields: Fields<'_> = serde_json::from_slice(value).map_err(|_| Skip::NotJson)?;
+    fields.event()
 }
 
-/// The same, with the properties of these names alone. Nothing where the record can't be read so.
-pub(super) fn pick<'a, 'p>(value: &'a [u8], wanted: &[&'p str]) -> Option<(Event<'a>, Picked<'p>)> {
-    // Checked once for all, and not text by text.
-    let mut json = serde_json::Deserializer::from_str(str::from_utf8(value).ok()?);
-    let mut fields = Reading { wanted: Some(wanted) }.deserialize(&mut json).ok()?;
-    json.end().ok()?;
-    let picked = std::mem::take(&mut fields.picked);
-    Some((fields.event().ok()?, picked))
-}
-
+/// What a record may have, as it was found.
 #[derive(Debug, Default)]
-struct Fields<'a, 'p> {
+pub(super) struct Fields<'a> {
     uuid: Scalar<'a>,
-    token: Scalar<'a>,
-    event: Scalar<'a>,
+    pub token: Scalar<'a>,
+    pub event: Scalar<'a>,
     distinct_id: Scalar<'a>,
     timestamp: Scalar<'a>,
     properties: Option<&'a RawValue>,
-    picked: Picked<'p>,
 }
 
-impl<'a> Fields<'a, '_> {
-    fn event(self) -> Result<Event<'a>, Skip> {
+impl<'a> Fields<'a> {
+    /// Reads the field of this name, if it isn't the properties.
+    pub fn read(&mut self, key: &str, rest: &mut Rest<'a>) -> Option<()> {
+        match key {
+            "uuid" => self.uuid = rest.scalar()?,
+            "token" => first(&mut self.token, rest.scalar()?),
+            "event" => first(&mut self.event, rest.scalar()?),
+            "distinct_id" => self.distinct_id = rest.scalar()?,
+            "timestamp" => self.timestamp = rest.scalar()?,
+            _ => rest.skip()?,
+        }
+        Some(())
+    }
+
+    /// The event that they make up.
+    pub fn event(self) -> Result<Event<'a>, Skip> {
         Ok(Event {
             name: self.event.event_name()?,
             distinct_id: self.distinct_id.distinct_id()?,
@@ -56,27 +58,22 @@ impl<'a> Fields<'a, '_> {
     }
 }
 
-/// Reads fields, with the properties as they are written unless some are wanted.
-struct Reading<'w, 'p> {
-    wanted: Option<&'w [&'p str]>,
-}
-
-impl<'de, 'p> DeserializeSeed<'de> for Reading<'_, 'p> {
-    type Value = Fields<'de, 'p>;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
-        from.deserialize_map(self)
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(Reading)
     }
 }
 
-impl<'de, 'p> Visitor<'de> for Reading<'_, 'p> {
-    type Value = Fields<'de, 'p>;
+struct Reading;
+
+impl<'de> Visitor<'de> for Reading {
+    type Value = Fields<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an event: a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
         let mut fields = Fields::default();
         while let Some(key) = map.next_key::<FieldName>()? {
             match key {
@@ -85,10 +82,7 @@ impl<'de, 'p> Visitor<'de> for Reading<'_, 'p> {
                 FieldName::Event => first(&mut fields.event, map.next_value()?),
                 FieldName::DistinctId => fields.distinct_id = map.next_value()?,
                 FieldName::Timestamp => fields.timestamp = map.next_value()?,
-                FieldName::Properties => match self.wanted {
-                    Some(wanted) => fields.picked = map.next_value_seed(Picking(wanted))?,
-                    None => fields.properties = Some(map.next_value()?),
-                },
+                FieldName::Properties => fields.properties = Some(map.next_value()?),
                 FieldName::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
