@@ -1,5 +1,8 @@
 //! Definitions on disk: read at start, watched while running, taken up whole or not at all.
 
+mod look;
+
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -11,6 +14,7 @@ use schemas::catalog::Catalog;
 use schemas::definitions::{Problem, Source, compile};
 use schemas::lookup::Position;
 
+use self::look::Look;
 use crate::fill::Filler;
 use crate::log::Log;
 use crate::metrics::Metrics;
@@ -55,39 +59,51 @@ fn lines(problems: &[Problem]) -> String {
 /// # Errors
 /// When the folder or a file can't be read.
 pub fn read(folder: &Path) -> Result<Vec<Source>, DefinitionsError> {
-    let mut sources = Vec::new();
-    let read = walk(folder, folder, &mut sources);
-    read.map_err(|error| DefinitionsError::Folder { folder: folder.to_owned(), error })?;
+    let read = files(folder).and_then(|files| {
+        let source = |(path, _): (PathBuf, Metadata)| {
+            let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
+            let relative = path.strip_prefix(folder).unwrap_or(&path);
+            Ok(Source { path: relative.to_string_lossy().into_owned(), text })
+        };
+        files.into_iter().map(source).collect::<std::io::Result<Vec<_>>>()
+    });
+    let mut sources =
+        read.map_err(|error| DefinitionsError::Folder { folder: folder.to_owned(), error })?;
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(sources)
 }
 
-fn walk(root: &Path, folder: &Path, sources: &mut Vec<Source>) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with('.') {
-            continue;
+/// Every file of definitions below a folder.
+fn files(folder: &Path) -> std::io::Result<Vec<(PathBuf, Metadata)>> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with('.') {
+                continue;
+            }
+            let kind = path.extension().and_then(|kind| kind.to_str());
+            let is_definition = matches!(kind, Some("yaml" | "yml" | "json"));
+            let metadata = match std::fs::metadata(&path) {
+                // What nothing is behind is nobody's definition unless it is called one.
+                Err(_) if !is_definition => continue,
+                metadata => metadata?,
+            };
+            if metadata.is_dir() {
+                folders.push(path);
+            } else if is_definition {
+                if metadata.len() > FILE_BYTES_MAX || found.len() >= FILES_MAX {
+                    return Err(std::io::Error::other(format!(
+                        "{}: more than {FILES_MAX} files, or larger than {FILE_BYTES_MAX} bytes",
+                        path.display()
+                    )));
+                }
+                found.push((path, metadata));
+            }
         }
-        if path.is_dir() {
-            walk(root, &path, sources)?;
-            continue;
-        }
-        let kind = path.extension().and_then(|kind| kind.to_str());
-        if !matches!(kind, Some("yaml" | "yml" | "json")) {
-            continue;
-        }
-        if std::fs::metadata(&path)?.len() > FILE_BYTES_MAX || sources.len() >= FILES_MAX {
-            return Err(std::io::Error::other(format!(
-                "{}: more than {FILES_MAX} files, or larger than {FILE_BYTES_MAX} bytes",
-                path.display()
-            )));
-        }
-        let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
-        let relative = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-        sources.push(Source { path: relative, text });
     }
-    Ok(())
+    Ok(found)
 }
 
 /// The definitions in use, and how they get there.
@@ -144,17 +160,20 @@ impl Definitions {
     ) {
         // Neither reading many files nor filling may hold up who folds and who answers.
         priority::step_aside();
+        let mut look = Look::default();
         let mut left = true;
         loop {
             let waited = stop.recv_timeout(LOOK_EVERY);
             if waited != Err(mpsc::RecvTimeoutError::Timeout) {
                 return;
             }
-            match self.reload(orders) {
-                Ok(changed) => left |= changed,
-                Err(error) => {
-                    metrics.definitions_refused.inc();
-                    tracing::error!("definitions refused, the last good ones stay:\n{error}");
+            if look.may_have_changed(&self.folder) {
+                match self.reload(orders) {
+                    Ok(changed) => left |= changed,
+                    Err(error) => {
+                        metrics.definitions_refused.inc();
+                        tracing::error!("definitions refused, the last good ones stay:\n{error}");
+                    }
                 }
             }
             if left {
