@@ -22,8 +22,12 @@ pub const PEOPLE_EVENTS: [&str; 5] = ["viewed", "added", "started", "bought", "r
 pub enum Set {
     /// The ten conditions of workload W1.
     W1,
+    /// One of them.
+    One,
     /// A hundred conditions on what those of W1 watch.
     Hundred,
+    /// Those of W1, and 990 cohorts that ask for other events.
+    Thousand,
     /// Twenty flags, five of them behavioural.
     Flags,
     /// Fifty flags, ten of them behavioural.
@@ -68,12 +72,19 @@ fn sources(set: Set) -> Vec<Source> {
         Set::Flags => 15,
         Set::Fifty => 40,
         Set::FiveHundred => 490,
-        Set::W1 | Set::Hundred | Set::Dear | Set::People => 0,
+        _ => 0,
     };
     if let Set::Hundred = set {
         let more =
             (0..90).flat_map(|number| rule::files(&format!("more-{number:02}"), &more(number)));
         files.extend(more);
+    }
+    if let Set::Thousand = set {
+        let other = |number| Rule::did(&format!("other {number}"), ">= 2", 300);
+        let others =
+            (0..990).flat_map(|number| rule::files(&format!("other-{number}"), &other(number)));
+        // Nobody asks for them: what they cost is what events cost.
+        files.extend(others.filter(|(path, _)| path.starts_with("cohorts/")));
     }
     if let Set::Dear = set {
         files.push(("flags/dear.yaml".to_owned(), DEAR.to_owned()));
@@ -86,7 +97,8 @@ fn sources(set: Set) -> Vec<Source> {
 /// Behavioural flags by key, each on for its rule.
 pub fn rules(set: Set) -> Vec<(&'static str, Rule)> {
     match set {
-        Set::W1 | Set::Hundred | Set::Fifty | Set::FiveHundred => w1(),
+        Set::W1 | Set::Hundred | Set::Thousand | Set::Fifty | Set::FiveHundred => w1(),
+        Set::One => w1().into_iter().skip(2).take(1).collect(),
         Set::Flags => w1().into_iter().take(5).collect(),
         Set::Dear => Vec::new(),
         Set::People => {

@@ -58,9 +58,8 @@ pub struct Filled {
 /// # Errors
 /// When the brokers refuse.
 pub fn fill(arguments: &Arguments) -> Result<Filled, Box<dyn std::error::Error>> {
-    let mut config = ClientConfig::new();
+    let mut config = brokers(&arguments.brokers);
     config
-        .set("bootstrap.servers", &arguments.brokers)
         .set("partitioner", &arguments.partitioner)
         .set("compression.codec", "lz4")
         .set("linger.ms", "20")
@@ -75,7 +74,7 @@ pub fn fill(arguments: &Arguments) -> Result<Filled, Box<dyn std::error::Error>>
     let mut watched = vec![false; arguments.shape.persons as usize];
     for sketch in Workload::new(arguments.shape, ending_ms) {
         watched[sketch.person as usize] |= sketch.is_watched();
-        sketch.write(TOKEN, &mut value);
+        sketch.write(TOKEN, arguments.shape.bytes, &mut value);
         let key = format!("{TOKEN}:{}", sketch.distinct_id());
         let record = BaseRecord::to(&arguments.topic).key(&key).payload(&value);
         send(&producer, record.timestamp(sketch.time_ms))?;
@@ -99,6 +98,25 @@ fn send(
             Err((error, _)) => return Err(error),
         }
     }
+}
+
+/// Deletes a topic.
+///
+/// # Errors
+/// When the brokers refuse.
+pub fn delete(at: &str, topic: &str) -> Outcome {
+    let admin: AdminClient<DefaultClientContext> = brokers(at).create()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    for deleted in runtime.block_on(admin.delete_topics(&[topic], &AdminOptions::new()))? {
+        deleted.map_err(|(topic, code)| format!("topic {topic}: {code}"))?;
+    }
+    Ok(())
+}
+
+fn brokers(at: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", at);
+    config
 }
 
 fn create_topic(config: &ClientConfig, arguments: &Arguments) -> Outcome {

@@ -21,7 +21,7 @@ use crate::workload::{Shape, Sketch, Workload};
 
 const NOW_MS: i64 = 1_790_000_000_000;
 /// Events are made once and gone through again and again.
-const SHAPE: Shape = Shape { events: 20_000, persons: 2_000, zipf: 1.0, seed: 1 };
+const SHAPE: Shape = Shape { events: 20_000, persons: 2_000, ..Shape::W1 };
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -70,7 +70,7 @@ fn fold(catalog: Arc<Catalog>, times: usize, which: impl Fn(&Sketch) -> bool) ->
     let records: Vec<(i64, Vec<u8>)> = sketches
         .map(|sketch| {
             let mut value = Vec::new();
-            sketch.write(TOKEN, &mut value);
+            sketch.write(TOKEN, SHAPE.bytes, &mut value);
             (sketch.time_ms, value)
         })
         .collect();
@@ -107,7 +107,7 @@ fn busiest(catalog: &Catalog) -> Result<Record, Box<dyn std::error::Error>> {
         (Partition::default(), Fold::new(Arc::new(catalog.clone()), reading()));
     let mut value = Vec::new();
     for (sketch, offset) in Workload::new(SHAPE, NOW_MS).filter(|s| s.person == 0).zip(0..) {
-        sketch.write(TOKEN, &mut value);
+        sketch.write(TOKEN, SHAPE.bytes, &mut value);
         let timestamp_ms = sketch.time_ms;
         let value = Some(value.as_slice());
         fold.fold(&partition, LogRecord { partition: 0, offset, timestamp_ms, value });

@@ -72,6 +72,8 @@ enum Command {
     Evaluate(evaluate::Arguments),
     /// CohortBench: Sluice beside what experts build otherwise, over the same topic.
     Cohort(cohort::Arguments),
+    /// CohortBench around its workload: more people, conditions, bytes; and restarts.
+    Around(cohort::around::Arguments),
     /// Reads a topic as cheaply as a program can, and keeps nothing.
     Floor(floor::Arguments),
     /// Goes one of the ways that are gone most often, so many times.
@@ -106,6 +108,7 @@ fn main() -> Outcome {
         Command::Flags(arguments) => flags::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Cohort(arguments) => cohort::run(&arguments),
+        Command::Around(arguments) => cohort::around::run(&arguments),
         Command::Floor(arguments) => floor::run(&arguments),
         Command::HotPath(arguments) => hot_path::run(&arguments),
         Command::Overhead(arguments) => overhead::run(&arguments),

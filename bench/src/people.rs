@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -13,6 +12,7 @@ use crate::dice::Dice;
 use crate::event::{now_ms, rfc3339};
 use crate::process;
 use crate::together::together;
+use crate::wait::ready as ready_at;
 use crate::wire::Connection;
 
 const BATCH: u64 = 1_000;
@@ -124,19 +124,7 @@ fn batch(event: &str, people: std::ops::Range<u64>, dice: &mut Dice) -> String {
 /// Started with the node: waits until it is ready, then checks that it knows everybody.
 pub fn ready(arguments: &ReadyArguments) -> Outcome {
     let began = Instant::now();
-    let limit = Duration::from_secs(arguments.limit);
-    let ready = || {
-        let mut connection = Connection::open(&arguments.url).ok()?;
-        let status = connection.get("/health/ready").ok()?.status;
-        (status == 200).then_some(connection)
-    };
-    let mut connection = loop {
-        match ready() {
-            Some(connection) => break connection,
-            None if began.elapsed() > limit => return Err("it is not ready".into()),
-            None => thread::sleep(Duration::from_millis(1)),
-        }
-    };
+    let mut connection = ready_at(&arguments.url, began + Duration::from_secs(arguments.limit))?;
     println!("ready after {:.3} s", began.elapsed().as_secs_f64());
     let mut dice = Dice::new(arguments.people);
     for _ in 0..arguments.sample {

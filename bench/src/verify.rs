@@ -23,6 +23,9 @@ pub struct Arguments {
     /// How many people are asked for, half of them among the busiest.
     #[arg(long, default_value_t = 2_000)]
     pub sample: u32,
+    /// The conditions that the node has.
+    #[arg(long, default_value = "w1")]
+    pub set: Set,
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
@@ -38,7 +41,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         }
     }
 
-    let rules = conditions::rules(Set::W1);
+    let rules = conditions::rules(arguments.set);
     let mut connection = Connection::open(&arguments.url)?;
     let (mut compared, mut yes, mut wrong) = (0, 0, Vec::new());
     for person in sample.into_iter().map(distinct_id) {

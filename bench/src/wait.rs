@@ -138,3 +138,18 @@ pub fn connect(url: &str, deadline: Instant) -> std::io::Result<Connection> {
         }
     }
 }
+
+/// A connection to a node once it is ready to answer.
+///
+/// # Errors
+/// When it isn't until then.
+pub fn ready(url: &str, deadline: Instant) -> std::io::Result<Connection> {
+    loop {
+        let mut connection = connect(url, deadline)?;
+        match connection.get("/health/ready").map(|reply| reply.status) {
+            Ok(200) => return Ok(connection),
+            _ if Instant::now() > deadline => return Err(std::io::ErrorKind::TimedOut.into()),
+            _ => thread::sleep(Duration::from_millis(1)),
+        }
+    }
+}

@@ -10,8 +10,6 @@ use crate::event::{self, Event};
 
 /// The length of the whole stream in event time.
 pub const SPAN_MS: i64 = 600_000;
-/// The size of a record's value.
-pub const RECORD_BYTES: usize = 385;
 
 const LATE_PER_MILLE: u64 = 10;
 const LATE_MS_MAX: u64 = 60_000;
@@ -19,6 +17,8 @@ const COPIES_PER_MILLE: u64 = 1;
 /// A copy comes so many events after its first.
 const COPY_AFTER: u64 = 1_000;
 
+/// The share of events that are watched, unless all are.
+const WATCHED_PERCENT: u64 = 40;
 /// Event names and their shares in percent. The first four are watched.
 const NAMES: [(&str, u64); 8] = [
     ("product viewed", 25),
@@ -47,6 +47,24 @@ pub struct Shape {
     pub zipf: f64,
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// How large a record's value is.
+    #[arg(long, default_value_t = 385)]
+    pub bytes: usize,
+    /// Whether there are watched events alone, instead of forty in a hundred.
+    #[arg(long)]
+    pub all_watched: bool,
+}
+
+impl Shape {
+    /// Workload W1.
+    pub const W1: Shape = Shape {
+        events: 10_000_000,
+        persons: 1_000_000,
+        zipf: 1.0,
+        seed: 1,
+        bytes: 385,
+        all_watched: false,
+    };
 }
 
 /// An event before it is written out.
@@ -95,7 +113,7 @@ impl Workload {
         // 53 bits are what a float holds.
         let throw = (dice.throw() >> 11) as f64 / (1u64 << 53) as f64 * total;
         let person = self.zipf.partition_point(|sum| *sum <= throw) as u32;
-        let mut share = dice.below(100);
+        let mut share = dice.below(if self.shape.all_watched { WATCHED_PERCENT } else { 100 });
         let name = NAMES.iter().position(|(_, of_hundred)| {
             let chosen = share < *of_hundred;
             share = share.saturating_sub(*of_hundred);
@@ -163,8 +181,8 @@ impl Sketch {
         }
     }
 
-    /// The record's value, of [`RECORD_BYTES`].
-    pub fn write(&self, token: &str, into: &mut Vec<u8>) {
+    /// The record's value, of so many bytes.
+    pub fn write(&self, token: &str, bytes: usize, into: &mut Vec<u8>) {
         into.clear();
         let (uuid, name) = (Dice::new(self.uuid_seed).uuid(), NAMES[self.name].0);
         let (person, time) = (self.distinct_id(), event::rfc3339(self.time_ms));
@@ -190,10 +208,10 @@ impl Sketch {
         // What fills the rest compresses as badly as what visitors come from.
         let end = br#""}}"#;
         let mut filler = Dice::new(!self.uuid_seed);
-        while into.len() + end.len() < RECORD_BYTES {
+        while into.len() + end.len() < bytes {
             write!(into, "{:x}", filler.throw()).expect("writing to memory");
         }
-        into.truncate(RECORD_BYTES - end.len());
+        into.truncate(bytes - end.len());
         into.extend_from_slice(end);
     }
 

@@ -14,7 +14,7 @@ use crate::verify;
 use crate::workload::{Shape, Workload, distinct_id};
 
 /// A topic that is small enough for the oracle.
-pub const SMALL: Shape = Shape { events: 200_000, persons: 20_000, zipf: 1.0, seed: 2 };
+pub const SMALL: Shape = Shape { events: 200_000, persons: 20_000, seed: 2, ..Shape::W1 };
 pub const TOPIC: &str = "cohort-small";
 /// Windows have moved on a little by then.
 const LATER_MS: i64 = 20_000;
@@ -37,6 +37,7 @@ pub fn check(
             shape: SMALL,
             ending,
             sample: SMALL.persons,
+            set,
         });
     }
     let now_ms = filled.ending_ms + LATER_MS;

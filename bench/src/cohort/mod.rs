@@ -1,6 +1,7 @@
 //! CohortBench: the same topic, read by Sluice and by what experts build otherwise, one after the
 //! other on one machine, each checked before it is timed.
 
+pub mod around;
 mod check;
 mod contestant;
 mod node;
@@ -58,6 +59,9 @@ pub struct Ground {
     work: PathBuf,
 }
 
+/// What ends a measurement, with a sentence.
+type Failure = Box<dyn std::error::Error>;
+
 const TOPIC: &str = "cohort";
 
 pub fn run(arguments: &Arguments) -> Outcome {
@@ -111,7 +115,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     report.write(&arguments.out)
 }
 
-fn topic(ground: &Ground, topic: &str, shape: Shape) -> Result<Filled, Box<dyn std::error::Error>> {
+fn topic(ground: &Ground, topic: &str, shape: Shape) -> Result<Filled, Failure> {
     fill(&fill::Arguments {
         brokers: ground.brokers.clone(),
         topic: topic.to_owned(),
@@ -121,7 +125,7 @@ fn topic(ground: &Ground, topic: &str, shape: Shape) -> Result<Filled, Box<dyn s
     })
 }
 
-fn time(contestant: &Contestant, arguments: &Arguments) -> Result<Run, Box<dyn std::error::Error>> {
+fn time(contestant: &Contestant, arguments: &Arguments) -> Result<Run, Failure> {
     let Shape { events, persons, .. } = arguments.shape;
     if let Some(set) = contestant.conditions() {
         return Node::start(&arguments.ground, TOPIC, set)?.take_in(events, persons);

@@ -8,26 +8,25 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use serde_json::json;
 
-use super::Ground;
 use super::run::{Ended, Run, free_port};
+use super::{Failure, Ground};
 use crate::conditions::{self, Set, TOKEN};
 use crate::dice::Dice;
 use crate::flags::Schedule;
-use crate::wait::{connect, taken_in};
+use crate::wait::{self, connect, taken_in};
 use crate::workload::distinct_id;
 
 /// Checks each second beside ingestion.
 const CHECKS_PER_SECOND: u64 = 1_000;
 const LIMIT: Duration = Duration::from_secs(600);
 
-type Failure = Box<dyn std::error::Error>;
-
-/// A node that reads a topic from its beginning, in an empty folder.
+/// A node that reads a topic from its beginning, in a folder of its own.
 pub struct Node {
     process: Ended,
     /// Where it listens.
     pub url: String,
-    _folder: tempfile::TempDir,
+    command: Command,
+    folder: tempfile::TempDir,
 }
 
 impl Node {
@@ -36,6 +35,19 @@ impl Node {
     /// # Errors
     /// When it can't be started.
     pub fn start(ground: &Ground, topic: &str, set: Set) -> Result<Self, Failure> {
+        Node::start_with(ground, topic, set, None)
+    }
+
+    /// Starts one that may have people of so many bytes in memory.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn start_with(
+        ground: &Ground,
+        topic: &str,
+        set: Set,
+        hot_bytes: Option<u64>,
+    ) -> Result<Self, Failure> {
         let folder = tempfile::tempdir_in(&ground.work)?;
         let definitions = folder.path().join("definitions");
         conditions::write(&definitions, set)?;
@@ -45,8 +57,29 @@ impl Node {
         command.env("SLUICE_KAFKA_BROKERS", &ground.brokers).env("SLUICE_KAFKA_TOPIC", topic);
         command.env("SLUICE_DATA_DIR", folder.path().join("data"));
         command.env("SLUICE_DEFINITIONS", definitions);
-        let process = Ended(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
-        Ok(Node { process, url: format!("http://{listen}"), _folder: folder })
+        if let Some(bytes) = hot_bytes {
+            command.env("SLUICE_HOT_BYTES", bytes.to_string());
+        }
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let process = Ended(command.spawn()?);
+        Ok(Node { process, url: format!("http://{listen}"), command, folder })
+    }
+
+    /// Ends it as kill -9 does, if wanted takes its disk, and starts it again: how long it takes
+    /// from then until it is ready.
+    ///
+    /// # Errors
+    /// When it can't be started, or isn't ready in time.
+    pub fn restart(&mut self, with_its_disk: bool) -> Result<Duration, Failure> {
+        self.process.0.kill()?;
+        self.process.0.wait()?;
+        if !with_its_disk {
+            std::fs::remove_dir_all(self.folder.path().join("data"))?;
+        }
+        let began = Instant::now();
+        self.process = Ended(self.command.spawn()?);
+        wait::ready(&self.url, began + LIMIT)?;
+        Ok(began.elapsed())
     }
 
     /// Waits until so many records are applied and durable, asking all the while.
@@ -67,6 +100,7 @@ impl Node {
                 memory_peak_mib: taken.memory_peak_mib,
                 checkpoints: taken.last.checkpoints,
                 check_p99_us: Some(asked.value_at_quantile(0.99)),
+                check_max_us: Some(asked.max()),
             })
         })
     }

@@ -58,7 +58,7 @@ impl Report<'_> {
 
     fn page(&self, machine: &str, versions: &str) -> Result<String, std::fmt::Error> {
         let mut page = String::new();
-        let Shape { events, persons, zipf, seed } = self.shape;
+        let Shape { events, persons, zipf, seed, .. } = self.shape;
         writeln!(page, "# CohortBench, workload {}\n", self.workload)?;
         writeln!(
             page,
@@ -146,7 +146,7 @@ impl Report<'_> {
                 "runs": result.runs,
             })
         });
-        let Shape { events, persons, zipf, seed } = self.shape;
+        let Shape { events, persons, zipf, seed, .. } = self.shape;
         json!({
             "workload": self.workload, "events": events, "persons": persons, "zipf": zipf,
             "seed": seed, "active": self.active, "machine": machine, "versions": versions,
@@ -155,7 +155,8 @@ impl Report<'_> {
     }
 }
 
-fn cpu(run: &Run) -> f64 {
+/// What is compared.
+pub fn cpu(run: &Run) -> f64 {
     run.cpu_seconds_per_million
 }
 
@@ -164,7 +165,7 @@ fn median_cpu(result: &Standing) -> Option<f64> {
 }
 
 /// Least, median and most.
-fn spread(runs: &[Run], of: impl Fn(&Run) -> f64) -> Option<[f64; 3]> {
+pub fn spread(runs: &[Run], of: impl Fn(&Run) -> f64) -> Option<[f64; 3]> {
     let mut all: Vec<f64> = runs.iter().map(of).collect();
     all.sort_by(f64::total_cmp);
     Some([*all.first()?, all[all.len() / 2], *all.last()?])
@@ -175,7 +176,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// What the system says of the machine.
-fn machine() -> String {
+pub fn machine() -> String {
     let field = |path: &str, name: &str| {
         let text = fs::read_to_string(path).unwrap_or_default();
         let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
@@ -192,7 +193,7 @@ fn machine() -> String {
 }
 
 /// What took part, by version; Java says its own.
-fn versions() -> String {
+pub fn versions() -> String {
     let java = Command::new("java").arg("-version").output();
     let java = java.map(|said| String::from_utf8_lossy(&said.stderr).into_owned());
     let java = java.unwrap_or_default().lines().next().unwrap_or_default().to_owned();

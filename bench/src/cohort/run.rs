@@ -29,6 +29,8 @@ pub struct Run {
     pub checkpoints: f64,
     /// Ninety-nine of a hundred checks beside were answered within so many microseconds.
     pub check_p99_us: Option<u64>,
+    /// The longest that one took.
+    pub check_max_us: Option<u64>,
 }
 
 /// A process that is ended when it isn't waited for.
@@ -94,6 +96,7 @@ pub fn run(
         memory_peak_mib: memory.iter().sum(),
         checkpoints: number("checkpoints")?,
         check_p99_us: None,
+        check_max_us: None,
     })
 }
 
