@@ -17,6 +17,10 @@ use super::encoding::gunzip;
 use super::refusal::Refusal;
 
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+/// A larger body takes longer than a millisecond to read: nobody else on the worker waits for that.
+const BODY_BYTES_QUICK: usize = 256 * 1024;
+/// The same of what isn't plain JSON, and may be compressed.
+const PACKED_BYTES_QUICK: usize = 32 * 1024;
 
 /// The query parameters of a request, as far as they are known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,6 +108,24 @@ pub async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
     })
 }
 
+/// Makes something of a body, on a thread of its own where that takes long.
+///
+/// # Errors
+/// Those of `work`.
+pub async fn aside<T: Send + 'static>(
+    body: Bytes,
+    work: impl FnOnce(Bytes) -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let begin = body.trim_ascii_start().first();
+    let is_plain = matches!(begin, Some(b'{' | b'['));
+    let quick = if is_plain { BODY_BYTES_QUICK } else { PACKED_BYTES_QUICK };
+    if body.len() <= quick {
+        return work(body);
+    }
+    let working = tokio::task::spawn_blocking(move || work(body)).await;
+    working.unwrap_or_else(|_| Err(Refusal::Unavailable("The body can't be read now.".to_owned())))
+}
+
 /// Whether a body couldn't be read because it was longer than may be.
 fn is_too_long(error: &(dyn Error + 'static)) -> bool {
     iter::successors(Some(error), |error| (*error).source())
@@ -143,4 +165,27 @@ fn base64(text: &[u8]) -> Result<String, Refusal> {
 
 fn undecodable(what: &str) -> Refusal {
     Refusal::Undecodable(what.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn what_takes_long_to_read_holds_nobody_up() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let here = thread::current().id();
+        for (what, body, is_aside) in [
+            ("a usual batch", "[7]".to_owned(), false),
+            ("a large one", format!("\n[\"{}\"]", "x".repeat(BODY_BYTES_QUICK)), true),
+            ("packed, and perhaps large", "x".repeat(PACKED_BYTES_QUICK + 1), true),
+            ("nothing", String::new(), false),
+        ] {
+            let read_on = aside(body.into(), |_| Ok(thread::current().id()));
+            let read_on = runtime.block_on(read_on).expect("it is read");
+            assert_eq!(read_on != here, is_aside, "{what}");
+        }
+    }
 }

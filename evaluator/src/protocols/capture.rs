@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use schemas::append::{Append, AppendError, Outgoing};
 use schemas::lookup::{Lookup, Position};
 
-use super::body::{Query, decode};
+use super::body::{Query, aside, decode};
 use super::lenient::leniently;
 use super::position::tell_position;
 use super::refusal::Refusal;
@@ -33,16 +33,18 @@ pub async fn capture<L: Lookup, A: Append>(
 ) -> Response {
     let query = Query::parse(uri.query());
     let unnamed = uri.path().starts_with(ENGAGE).then_some("$identify");
-    let decoded = decode(&headers, &query, &body, BODY_BYTES_MAX);
-    let read = |text: &str| read(&app, &query, unnamed, text);
-    let batch = match decoded.and_then(|text| leniently(&text, read)) {
+    let (app_of_work, query_of_work) = (Arc::clone(&app), query.clone());
+    let batch = aside(body, move |body| {
+        let text = decode(&headers, &query_of_work, &body, BODY_BYTES_MAX)?;
+        leniently(&text, |text| read(&app_of_work, &query_of_work, unnamed, text))
+    });
+    let batch = match batch.await {
         Ok(batch) => batch,
         Err(refusal) => {
             app.metrics.captured(refusal.code(), 1);
             return refusal.into_response();
         }
     };
-    drop(body);
     for mistake in &batch.mistakes {
         app.metrics.captured(mistake.code(), 1);
     }

@@ -93,12 +93,15 @@ async fn take<L: Lookup, A: Append>(
     suits(headers)?;
     // Both bounds hold: of what is sent, and of what it becomes.
     let body = body::read(request.into_body(), BODY_BYTES_MAX).await?;
-    let body = unpack(text(headers, header::CONTENT_ENCODING), body, BODY_BYTES_MAX)?;
     let sent_at = headers.get(REQUEST_TIMESTAMP).and_then(|sent_at| sent_at.to_str().ok());
     let sent_at_ms = sent_at.and_then(parse_timestamp_ms);
     let clocks = Clocks { sent_at_ms, now_ms: (app.clock)() };
-    let text = String::from_utf8_lossy(&body);
-    let sorted = leniently(&text, |text| sort(text, token, clocks))?;
+    let (encoding, token) = (text(headers, header::CONTENT_ENCODING).to_owned(), token.to_owned());
+    let sorted = body::aside(body, move |body| {
+        let body = unpack(&encoding, body, BODY_BYTES_MAX)?;
+        leniently(&String::from_utf8_lossy(&body), |text| sort(text, &token, clocks))
+    });
+    let sorted = sorted.await?;
     for (_, mistake) in &sorted.mistakes {
         app.metrics.captured(mistake.code(), 1);
     }
