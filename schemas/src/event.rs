@@ -131,8 +131,10 @@ impl Format {
     /// done; never where [`Format::parse`] reads another token or name.
     pub fn glance(self, value: &[u8]) -> Option<Glance<'_>> {
         // PostHog's records bear their project behind the properties.
-        let may_glance = self == Format::Sluice && value.len() <= RECORD_BYTES_MAX;
-        may_glance.then(|| Glance::at(str::from_utf8(value).ok()?)).flatten()
+        if self != Format::Sluice || value.len() > RECORD_BYTES_MAX {
+            return None;
+        }
+        Glance::at(str::from_utf8(value).ok()?)
     }
 }
 

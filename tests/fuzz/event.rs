@@ -9,11 +9,11 @@ use schemas::event::{Event, Format, Picked};
 fuzz_target!(|bytes: &[u8]| {
     for format in [Format::Sluice, Format::Clickhouse] {
         let Ok(event) = format.parse(bytes) else {
-            let picked = format.glance(bytes).and_then(|glance| glance.pick(&WANTED));
+            let picked = format.glance(bytes).and_then(|mut glance| glance.pick(&WANTED));
             assert!(picked.is_none(), "picked of what is no event");
             continue;
         };
-        if let Some(glance) = format.glance(bytes) {
+        if let Some(mut glance) = format.glance(bytes) {
             assert_eq!(glance.name(), event.name);
             assert!(glance.token().is_none() || glance.token() == event.token.as_deref());
             if let Some((brief, picked)) = glance.pick(&WANTED) {

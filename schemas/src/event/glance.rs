@@ -18,19 +18,17 @@ impl<'a> Glance<'a> {
     /// Reads a record up to its event's name. Nothing where that can't be told so: it is no text,
     /// or properties come first. What follows isn't looked at.
     pub(super) fn at(value: &'a str) -> Option<Self> {
-        let mut rest = Rest(value);
-        let mut fields = Fields::default();
-        let mut goes_on = rest.begins()?;
-        while goes_on {
-            let key = rest.key()?;
+        let mut glance = Glance { fields: Fields::default(), rest: Rest(value), goes_on: false };
+        glance.goes_on = glance.rest.begins()?;
+        while glance.goes_on {
+            let key = glance.rest.key()?;
             if key == "properties" {
                 return None;
             }
-            fields.read(key, &mut rest)?;
-            goes_on = rest.goes_on()?;
+            glance.fields.read(key, &mut glance.rest)?;
+            glance.goes_on = glance.rest.goes_on()?;
             if key == "event" {
-                let told = fields.event.as_text().is_some_and(|name| !name.is_empty());
-                return told.then_some(Glance { fields, rest, goes_on });
+                return if glance.name().is_empty() { None } else { Some(glance) };
             }
         }
         None
@@ -46,10 +44,10 @@ impl<'a> Glance<'a> {
         self.fields.event.as_text().unwrap_or_default()
     }
 
-    /// Reads on, and gives the event with the properties of these names in the place of all.
+    /// Reads on, once, and gives the event with the properties of these names in the place of all.
     /// Nothing where [`super::Format::parse`] has to be asked: whether it is an event at all, and
     /// what it holds.
-    pub fn pick<'p>(mut self, wanted: &[&'p str]) -> Option<(Event<'a>, Picked<'p>)> {
+    pub fn pick<'p>(&mut self, wanted: &[&'p str]) -> Option<(Event<'a>, Picked<'p>)> {
         let mut picked = Picked::default();
         while self.goes_on {
             match self.rest.key()? {
@@ -58,8 +56,10 @@ impl<'a> Glance<'a> {
             }
             self.goes_on = self.rest.goes_on()?;
         }
-        let read_whole = self.rest.peek().is_none();
-        Some((self.fields.event().ok().filter(|_| read_whole)?, picked))
+        match self.rest.peek() {
+            Some(_) => None,
+            None => Some((self.fields.event().ok()?, picked)),
+        }
     }
 }
 
