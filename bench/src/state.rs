@@ -121,7 +121,8 @@ fn ready(arguments: &Arguments, catalog: &Catalog) -> Vec<Vec<Ready>> {
         let event = sketch.event();
         let properties = json!(event.properties).to_string();
         let properties = Given::Written(Some(&properties));
-        let candidate = Candidate { name: &event.name, time_ms: sketch.time_ms, properties };
+        let watching = project.gate.at(&event.name);
+        let candidate = Candidate { watching, time_ms: sketch.time_ms, properties };
         let mut found = Vec::new();
         hits(project, candidate, |matcher, value| found.push((matcher.id, matcher.kept, value)));
         debug_assert!(found.len() <= 2, "no event of W1 hits more than two matchers");

@@ -95,8 +95,8 @@ fn facts(project: &Project, example: &Example) -> Facts {
 fn fold(project: &Project, happened: &Happened, number: u64, record: &mut Record) {
     let entry = Entry::new(happened.time_ms, number);
     let properties = json!(happened.properties).to_string();
-    let (name, time_ms) = (happened.name.as_str(), happened.time_ms);
-    let candidate = Candidate { name, time_ms, properties: Given::Written(Some(&properties)) };
+    let (watching, time_ms) = (project.gate.at(&happened.name), happened.time_ms);
+    let candidate = Candidate { watching, time_ms, properties: Given::Written(Some(&properties)) };
     hits(project, candidate, |matcher, value| {
         record.fold(matcher.id, matcher.kept, Hit { entry, value });
     });

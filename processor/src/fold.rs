@@ -179,7 +179,8 @@ impl Fold {
         // What nobody asks for isn't opened.
         let may_call = event.name == usage::EVENT;
         let asked = may_write || may_link(&event.name) || may_group(&event.name) || may_call;
-        let properties = event.properties.filter(|_| asked || project.watches(&event.name));
+        let watching = project.gate.at(&event.name);
+        let properties = event.properties.filter(|_| asked || !watching.is_empty());
         let properties = properties.map(|object| object.open()).transpose()?;
         let said = properties.as_deref().filter(|_| is_live);
         let linking = said.and_then(|properties| linking_of(&event, properties));
@@ -192,7 +193,7 @@ impl Fold {
         let told = person.as_deref().map_or_else(Vec::new, |it| told(it, &project.person_keys));
         let time = event.time_ms(record.timestamp_ms, self.reading.bounds.skew_ms)?;
         let written = Given::Written(properties.as_deref());
-        let candidate = Candidate { name: &event.name, time_ms: time.time_ms, properties: written };
+        let candidate = Candidate { watching, time_ms: time.time_ms, properties: written };
         let late = self.find_hits(project, candidate, record.timestamp_ms);
         let says = may_write || !told.is_empty() || linking.is_some();
         let says_beside = grouping.is_some() || call.is_some();

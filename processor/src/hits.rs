@@ -1,8 +1,9 @@
-//! Which matchers an event hits: its name first, its properties only if some filter asks.
+//! Which matchers an event hits, of those that watch it: properties are read only if some ask.
 
 use schemas::catalog::{Matcher, Project};
 use schemas::event::Picked;
 use schemas::filter::{Filter, Moment};
+use schemas::gate::Watching;
 use schemas::window::Value;
 
 /// An event's properties, as far as they were read.
@@ -15,8 +16,8 @@ pub enum Given<'p, 't> {
 
 /// What matchers look at.
 pub struct Candidate<'p, 't> {
-    /// The event's name.
-    pub name: &'t str,
+    /// Who watches such events.
+    pub watching: &'p Watching,
     /// When, in epoch milliseconds.
     pub time_ms: i64,
     /// With which properties.
@@ -30,20 +31,20 @@ pub fn hits<'p>(
     candidate: Candidate<'p, '_>,
     mut hit: impl FnMut(&'p Matcher, Value),
 ) {
-    let Candidate { name, time_ms, properties } = candidate;
+    let Candidate { watching, time_ms, properties } = candidate;
     let (mut picked, written) = match properties {
         Given::Picked(picked) => (Some(picked), None),
         Given::Written(written) => (None, written),
     };
     // A date of so long ago counts back from the event: the same log gives the same state.
     let moment = Moment { now_ms: time_ms, zone: &project.time_zone };
-    for matcher in asked(project, name) {
+    for matcher in watching.matchers.iter().map(|at| &project.matchers[*at]) {
         if matcher.filters.is_empty() && matcher.take.property().is_none() {
             hit(matcher, Value::NONE);
             continue;
         }
         let picked = picked.get_or_insert_with(|| {
-            let pick = |written| Picked::from_text(written, &wanted(project, name));
+            let pick = |written| Picked::from_text(written, &watching.properties);
             written.map(pick).unwrap_or_default()
         });
         let passes = |filter: &Filter| filter.matches(picked.value(&filter.key), moment);
@@ -54,18 +55,4 @@ pub fn hits<'p>(
             }
         }
     }
-}
-
-/// The names of the properties that matchers of such an event ask for.
-pub fn wanted<'p>(project: &'p Project, name: &str) -> Vec<&'p str> {
-    let wanted = asked(project, name).flat_map(|matcher| {
-        let filtered = matcher.filters.iter().map(|filter| filter.key.as_str());
-        filtered.chain(matcher.take.property())
-    });
-    wanted.collect()
-}
-
-fn asked<'p>(project: &'p Project, name: &str) -> impl Iterator<Item = &'p Matcher> {
-    let named = project.gate.get(name).map_or(&[][..], Vec::as_slice);
-    named.iter().chain(&project.of_any_event).map(|at| &project.matchers[*at])
 }

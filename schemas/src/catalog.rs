@@ -11,6 +11,7 @@ use crate::decimal::Decimal;
 use crate::feed::Feed;
 use crate::filter::{Filter, Moment, PropertyMatching};
 use crate::flag::{Flag, FlagIndex};
+use crate::gate::Gate;
 use crate::ids::{MatcherId, ProjectId};
 use crate::links::LINKS_BYTES_MAX;
 use crate::properties::PROPERTIES_BYTES_MAX;
@@ -91,10 +92,8 @@ pub struct Project {
     pub cohorts: Vec<Cohort>,
     /// What events feed, each once.
     pub matchers: Vec<Matcher>,
-    /// Event name to indexes in `matchers`: what no matcher names is not parsed.
-    pub gate: FxHashMap<String, Vec<usize>>,
-    /// Indexes of matchers of any event.
-    pub of_any_event: Vec<usize>,
+    /// Who of `matchers` watches which events: what nobody watches is not parsed.
+    pub gate: Gate,
     /// The person properties that its conditions ask for.
     pub person_keys: FxHashSet<String>,
     /// PostHog's group types by index.
@@ -106,11 +105,6 @@ pub struct Project {
 }
 
 impl Project {
-    /// Whether some matcher may accept an event of this name.
-    pub fn watches(&self, event_name: &str) -> bool {
-        !self.of_any_event.is_empty() || self.gate.contains_key(event_name)
-    }
-
     /// The flag of this key, inactive ones included.
     pub fn flag(&self, key: &str) -> Option<&Flag> {
         self.flag_index(key).map(|index| &self.flags[index])
@@ -127,17 +121,6 @@ impl Project {
         let headers = HEADER_BYTES + LINKS_HEADER_BYTES;
         headers + windows.sum::<usize>() + LINKS_BYTES_MAX + PROPERTIES_BYTES_MAX
     }
-}
-
-/// Which matchers an event of a name may hit: indexes into a project's matchers by name, and
-/// those of matchers of any event.
-pub fn gate_of(matchers: &[Matcher]) -> (FxHashMap<String, Vec<usize>>, Vec<usize>) {
-    let mut gate: FxHashMap<String, Vec<usize>> = FxHashMap::default();
-    for (at, matcher) in matchers.iter().enumerate() {
-        gate.entry(matcher.event.clone()).or_default().push(at);
-    }
-    let of_any_event = gate.remove("").unwrap_or_default();
-    (gate, of_any_event)
 }
 
 /// The part of conditions that events feed: an event's name, property filters, and what is

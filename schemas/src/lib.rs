@@ -22,6 +22,7 @@ pub mod filter;
 pub mod flag;
 pub mod flag_value;
 pub mod forgetting;
+pub mod gate;
 pub mod group;
 pub mod ids;
 pub mod keeping;

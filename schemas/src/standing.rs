@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::catalog::{Catalog, Project, gate_of};
+use crate::catalog::{Catalog, Project};
 use crate::cohort::Condition;
 use crate::flag::Flag;
+use crate::gate::Gate;
 use crate::ids::MatcherId;
 
 /// The flags and cohorts of a project that are decided by earlier definitions for now.
@@ -70,7 +71,7 @@ impl Project {
             }
         }
         self.person_keys.extend(before.person_keys.iter().cloned());
-        (self.gate, self.of_any_event) = gate_of(&self.matchers);
+        self.gate = Gate::of(&self.matchers);
         self.standing = standing;
         self
     }

@@ -50,7 +50,6 @@ impl Compiled {
             cohorts: Vec::new(),
             matchers: Vec::new(),
             gate: Default::default(),
-            of_any_event: Vec::new(),
             group_types: Default::default(),
             team_id: None,
             person_keys: Default::default(),

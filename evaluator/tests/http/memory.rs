@@ -149,8 +149,8 @@ impl Kept {
         let stamp = Entry::new(event.timestamp_ms.expect("a time"), event.id_hash(0, 0, 0));
         let record = state.records.entry(event.distinct_id.clone().into_owned());
         let record = record.or_default();
-        let named = self.project.gate.get(event.name.as_ref());
-        for matcher in named.into_iter().flatten().map(|at| &self.project.matchers[*at]) {
+        let watching = self.project.gate.at(&event.name);
+        for matcher in watching.matchers.iter().map(|at| &self.project.matchers[*at]) {
             record.fold(matcher.id, matcher.kept, stamp.into());
         }
         let properties = event.properties.map_or("{}", |object| object.written());

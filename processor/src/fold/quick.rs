@@ -2,6 +2,7 @@
 
 use schemas::catalog::{Catalog, Project};
 use schemas::event::{Event, Picked, Skip};
+use schemas::gate::Watching;
 use schemas::own::is_own;
 use schemas::usage;
 use schemas::window::Entry;
@@ -9,7 +10,7 @@ use schemas::window::Entry;
 use super::change::Change;
 use super::{Effect, Fold, Outcome};
 use crate::grouping::may_group;
-use crate::hits::{Candidate, Given, wanted};
+use crate::hits::{Candidate, Given};
 use crate::linking::may_link;
 use crate::log::LogRecord;
 use crate::store::Partition;
@@ -32,13 +33,13 @@ impl Fold {
         if says_more(name) || may_write(value) {
             return None;
         }
-        if !project.watches(name) {
+        let watching = project.gate.at(name);
+        if watching.is_empty() {
             let outcome = Outcome::Unwatched;
             return Some(Effect { outcome, project: Some(project.id), clamped: false });
         }
-        let wanted = wanted(project, name);
-        let read = glance.pick(&wanted)?;
-        let folded = self.fold_picked(partition, project, read, record);
+        let (event, picked) = glance.pick(&watching.properties)?;
+        let folded = self.fold_picked(partition, project, (watching, event, picked), record);
         Some(folded.unwrap_or_else(|skip| Effect::skipped(skip, Some(project.id))))
     }
 
@@ -46,12 +47,12 @@ impl Fold {
         &mut self,
         partition: &Partition,
         project: &Project,
-        (event, picked): (Event<'_>, Picked<'_>),
+        (watching, event, picked): (&Watching, Event<'_>, Picked<'_>),
         record: LogRecord<'_>,
     ) -> Result<Effect, Skip> {
         let time = event.time_ms(record.timestamp_ms, self.reading.bounds.skew_ms)?;
         let picked = Given::Picked(picked);
-        let candidate = Candidate { name: &event.name, time_ms: time.time_ms, properties: picked };
+        let candidate = Candidate { watching, time_ms: time.time_ms, properties: picked };
         let late = self.find_hits(project, candidate, record.timestamp_ms);
         let effect =
             |outcome| Ok(Effect { outcome, project: Some(project.id), clamped: time.clamped });

@@ -2,6 +2,7 @@
 
 use schemas::catalog::{Matcher, Project, Take};
 use schemas::filter::PropertyMatching;
+use schemas::gate::Gate;
 use schemas::links::{Link, Role};
 use schemas::properties::{Kind, Register};
 use schemas::window::{Entry, Folded, Keep};
@@ -38,9 +39,8 @@ fn catalog() -> Catalog {
         property_matching: PropertyMatching::V2,
         flags: Vec::new(),
         cohorts: Vec::new(),
+        gate: Gate::of(&[matcher.clone(), first.clone()]),
         matchers: vec![matcher, first],
-        gate: [("added to cart".to_owned(), vec![0])].into_iter().collect(),
-        of_any_event: Vec::new(),
         person_keys: Default::default(),
         group_types: Default::default(),
         standing: Default::default(),

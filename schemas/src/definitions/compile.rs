@@ -10,10 +10,11 @@ use super::draft::{Draft, FlagDraft, GroupType, MatcherDraft, ProjectDraft};
 use super::problem::{Problem, Problems};
 use super::references::{cycles, missing_cohorts, missing_group_types, order, rules_of};
 use crate::behaviour::Watched;
-use crate::catalog::{Matcher, Project, Registry, gate_of};
+use crate::catalog::{Matcher, Project, Registry};
 use crate::cohort::{Cohort, CohortIndex, Condition};
 use crate::fault::Fault;
 use crate::flag::{Aggregation, ConfigVersion, Flag, FlagIndex, Rule, Rules, enrollment_key};
+use crate::gate::Gate;
 use crate::ids::ProjectId;
 use crate::standing::Standing;
 use crate::window::Kept;
@@ -260,7 +261,7 @@ fn assemble(
     order: &[String],
     resolver: &Resolver,
 ) -> Project {
-    let (gate, of_any_event) = gate_of(&matchers);
+    let gate = Gate::of(&matchers);
     let person_keys = person_keys(&draft);
     let cohorts = order.iter().map(|key| {
         let cohort = &draft.cohorts[key];
@@ -285,7 +286,6 @@ fn assemble(
         flags: draft.flags.into_values().map(|flag| resolver.flag(flag)).collect(),
         matchers,
         gate,
-        of_any_event,
         person_keys,
         group_types: draft.group_types,
         standing: Standing::default(),

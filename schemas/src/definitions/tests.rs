@@ -101,7 +101,7 @@ fn the_shop_of_the_demo_compiles() {
     let Condition::All(conditions) = &hesitating.expect("hesitating").members else { panic!() };
     let did = counted(&conditions[0]);
     assert_eq!((did.comparison, did.n, did.within_ms), (Comparison::AtLeast, 3, 5 * MINUTE_MS));
-    let fed = &shop.gate["added to cart"];
+    let fed = &shop.gate.at("added to cart").matchers;
     assert!(fed.iter().any(|at| shop.matchers[*at].id == did.matcher));
     assert!(shop.cohorts.iter().all(|cohort| cohort.examples.len() >= 2), "each has examples");
 }

@@ -47,7 +47,7 @@ impl<'a> Glance<'a> {
     /// Reads on, once, and gives the event with the properties of these names in the place of all.
     /// Nothing where [`super::Format::parse`] has to be asked: whether it is an event at all, and
     /// what it holds.
-    pub fn pick<'p>(&mut self, wanted: &[&'p str]) -> Option<(Event<'a>, Picked<'p>)> {
+    pub fn pick<'p>(&mut self, wanted: &'p [String]) -> Option<(Event<'a>, Picked<'p>)> {
         let mut picked = Picked::default();
         while self.goes_on {
             match self.rest.key()? {
@@ -110,7 +110,8 @@ mod tests {
     }
 
     fn price(record: &str) -> Option<String> {
-        let (event, picked) = Glance::at(record)?.pick(&["price"])?;
+        let wanted = ["price".to_owned()];
+        let (event, picked) = Glance::at(record)?.pick(&wanted)?;
         let price = picked.value("price").map(ToString::to_string);
         Some(format!("{} {}", event.distinct_id, price.unwrap_or_default()))
     }

@@ -13,7 +13,7 @@ pub struct Picked<'p>(Vec<(&'p str, Json)>);
 impl<'p> Picked<'p> {
     /// Those of these names, of properties that are JSON text of an object. None where they are
     /// nested too deeply to be read.
-    pub fn from_text(properties: &str, wanted: &[&'p str]) -> Self {
+    pub fn from_text(properties: &str, wanted: &'p [String]) -> Self {
         let mut deserializer = serde_json::Deserializer::from_str(properties);
         Picking(wanted).deserialize(&mut deserializer).unwrap_or_default()
     }
@@ -30,9 +30,9 @@ impl<'p> Picked<'p> {
 }
 
 /// Picks what has these names; of what is no object, nothing.
-struct Picking<'w, 'p>(&'w [&'p str]);
+struct Picking<'p>(&'p [String]);
 
-impl<'de, 'p> DeserializeSeed<'de> for Picking<'_, 'p> {
+impl<'de, 'p> DeserializeSeed<'de> for Picking<'p> {
     type Value = Picked<'p>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Picked<'p>, D::Error> {
@@ -40,7 +40,7 @@ impl<'de, 'p> DeserializeSeed<'de> for Picking<'_, 'p> {
     }
 }
 
-impl<'de, 'p> Visitor<'de> for Picking<'_, 'p> {
+impl<'de, 'p> Visitor<'de> for Picking<'p> {
     type Value = Picked<'p>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -63,7 +63,7 @@ impl<'a> Rest<'a> {
     }
 
     /// Of an object, the properties of these names, none of them nested.
-    pub fn properties<'p>(&mut self, wanted: &[&'p str]) -> Option<Picked<'p>> {
+    pub fn properties<'p>(&mut self, wanted: &'p [String]) -> Option<Picked<'p>> {
         let mut picked = Picked::default();
         let mut goes_on = self.begins()?;
         while goes_on {
