@@ -40,6 +40,7 @@ COPY processor/Cargo.toml processor/
 COPY bench/Cargo.toml bench/
 COPY tests/Cargo.toml tests/
 COPY tests/fuzz/Cargo.toml tests/fuzz/
+COPY tests/mutants/Cargo.toml tests/mutants/
 RUN mkdir schemas/src evaluator/src processor/src \
     && touch schemas/src/lib.rs evaluator/src/lib.rs processor/src/lib.rs \
     && echo 'fn main() {}' >processor/src/main.rs \
