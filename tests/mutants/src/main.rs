@@ -55,7 +55,7 @@ fn main() -> Result<ExitCode> {
     let known = survivors::read(&read("survivors.txt")?)?;
     let sources = mutant::sources(&root, &read("files.txt")?)?;
     let mutants = mutant::mutants(&sources);
-    let crates: BTreeSet<&str> = SUITES.iter().map(|suite| suite.package).collect();
+    let crates: BTreeSet<&str> = SUITES.iter().map(|suite| suite.of.0).collect();
     let crates: Vec<&str> = crates.into_iter().collect();
     let place = Place {
         tree: Tree { from: root, to: arguments.work.join("tree") },
@@ -82,19 +82,16 @@ fn main() -> Result<ExitCode> {
     Ok(if surprises == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs every suite once without a mutant, the quickest first from then on.
+/// Runs every suite once without a mutant.
 fn measured(tree: &Path, built: &Built, work: &Path) -> Result<Vec<Measured>> {
-    let mut measured = Vec::new();
-    for suite in &SUITES {
-        let key = (suite.package.to_owned(), suite.target.to_owned());
-        let executable = built.tests.get(&key).with_context(|| format!("no {key:?}"))?.clone();
-        let runnable = Runnable { suite, executable, folder: tree.join(suite.package) };
-        let done = runnable.measure(&work.join("scratch/reaching")).context(suite.name)?;
-        eprintln!("{}: {:.1?}, {} places", suite.name, done.took, done.reached.len());
-        measured.push(done);
-    }
-    measured.sort_by_key(|suite| suite.took);
-    Ok(measured)
+    let measured = SUITES.iter().map(|suite| {
+        let (package, target) = suite.of;
+        let executable = built.tests.get(&(package.to_owned(), target.to_owned()));
+        let executable = executable.with_context(|| format!("no {package} {target}"))?.clone();
+        let runnable = Runnable { suite, executable, folder: tree.join(package) };
+        runnable.measure(&work.join("scratch/reaching")).context(suite.name)
+    });
+    measured.collect()
 }
 
 /// What became of how many, by file.

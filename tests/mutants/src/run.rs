@@ -53,7 +53,7 @@ pub fn run(mutants: &[&Mutant], suites: &[Measured], scratch: &Path) -> io::Resu
 
 fn run_one(mutant: &Mutant, suites: &[Measured], scratch: &Path) -> io::Result<Outcome> {
     let mut outcome = Outcome::Unreached;
-    for measured in suites.iter().filter(|suite| suite.reached.contains(&mutant.first)) {
+    for measured in suites.iter().filter(|suite| suite.concerns(mutant)) {
         let name = measured.runnable.suite.name;
         outcome = match measured.run(mutant.number, scratch)? {
             Ended::Passed => Outcome::Survived,

@@ -1,4 +1,4 @@
-//! The tests that mutants are run with, in suites: each one process, that ends at its first failure.
+//! The tests that mutants are run with, in suites: each a process that ends at its first failure.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -9,6 +9,8 @@ use std::{fs, io, thread};
 
 use anyhow::{Result, ensure};
 
+use crate::mutant::Mutant;
+
 /// What a mutant may take besides; a loop that never ends shouldn't take the machine with it.
 const MEMORY_KIB_MAX: u32 = 8 << 20;
 /// How often a run is looked after.
@@ -17,68 +19,68 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Tests of one executable.
 pub struct Suite {
     pub name: &'static str,
-    /// The folder of its crate.
-    pub package: &'static str,
-    pub target: &'static str,
+    /// The folder of its crate, and the target.
+    pub of: (&'static str, &'static str),
     /// What to run and what not, as for `cargo test`; all if there's nothing.
     arguments: &'static [&'static str],
     environment: &'static [(&'static str, &'static str)],
-}
-
-const fn suite(
-    name: &'static str,
-    (package, target): (&'static str, &'static str),
-    arguments: &'static [&'static str],
-    environment: &'static [(&'static str, &'static str)],
-) -> Suite {
-    Suite { name, package, target, arguments, environment }
+    /// What the files begin with for which it is run: others it reaches, and hardly tells.
+    about: &'static [&'static str],
 }
 
 const PROOF: &str = "proof::sluice_answers_as_the_oracle_does";
-const KNOWN: &str = "proof::known::an_answer_is_unknown_only_where_it_may_be_otherwise";
+
+const ALL: Suite =
+    Suite { name: "", of: ("tests", "sluice"), arguments: &[], environment: &[], about: &[""] };
 
 /// What runs in one process and needs no binary, no broker and no SDK, but for what takes half a
-/// minute. The numbers bound how long a mutant that survives takes.
+/// minute; the quick ones first. The numbers bound how long a mutant that survives takes.
 pub const SUITES: [Suite; 9] = [
-    suite("schemas", ("schemas", "schemas"), &[], &[]),
-    suite("evaluator", ("evaluator", "evaluator"), &[], &[]),
-    suite("http", ("evaluator", "http"), &[], &[]),
-    suite("turns", ("evaluator", "turns"), &[], &[]),
-    suite(
-        "processor",
-        ("processor", "processor"),
-        &[
+    Suite { name: "schemas", of: ("schemas", "schemas"), ..ALL },
+    Suite { name: "evaluator", of: ("evaluator", "evaluator"), ..ALL },
+    Suite {
+        name: "proof",
+        arguments: &[PROOF],
+        environment: &[("ORACLE_COMPARISONS", "500000")],
+        ..ALL
+    },
+    Suite { name: "http", of: ("evaluator", "http"), ..ALL },
+    Suite {
+        name: "processor",
+        of: ("processor", "processor"),
+        arguments: &[
             "--skip=simulation::",
             "--skip=log::",
             "--skip=whoever_does_a_thousand_things_a_second_stays_within_the_bound",
             "--skip=a_checkpoint_takes_coverage_and_offset_of_one_moment",
         ],
-        &[],
-    ),
-    suite(
-        "simulation",
-        ("processor", "processor"),
-        &["simulation::"],
-        &[("SIMULATION_SEEDS", "30")],
-    ),
-    suite(
-        "laws",
-        ("tests", "sluice"),
-        &[
-            "windows::",
-            "registers::",
-            "links::",
-            "people::",
-            "proof::",
-            "--skip",
-            PROOF,
-            "--skip",
-            KNOWN,
-        ],
-        &[],
-    ),
-    suite("proof", ("tests", "sluice"), &[PROOF], &[("ORACLE_COMPARISONS", "500000")]),
-    suite("known", ("tests", "sluice"), &[KNOWN], &[]),
+        ..ALL
+    },
+    Suite {
+        name: "simulation",
+        of: ("processor", "processor"),
+        arguments: &["simulation::"],
+        environment: &[("SIMULATION_SEEDS", "30")],
+        about: &["schemas/", "processor/"],
+    },
+    Suite {
+        name: "laws",
+        arguments: &["windows::", "registers::", "links::", "people::", "proof::laws::"],
+        about: &["schemas/", "processor/"],
+        ..ALL
+    },
+    Suite {
+        name: "known",
+        arguments: &["proof::known::"],
+        about: &["schemas/src/window/", "evaluator/src/behaviour/"],
+        ..ALL
+    },
+    Suite {
+        name: "turns",
+        of: ("evaluator", "turns"),
+        about: &["evaluator/src/behaviour/", "evaluator/src/explain/"],
+        ..ALL
+    },
 ];
 
 /// How a run went.
@@ -109,7 +111,7 @@ pub struct Runnable {
 pub struct Measured {
     pub runnable: Runnable,
     /// The first numbers of the places that it reaches.
-    pub reached: BTreeSet<u32>,
+    reached: BTreeSet<u32>,
     pub took: Duration,
 }
 
@@ -125,7 +127,10 @@ impl Runnable {
         let (reached, said) = (fs::read_to_string(&list)?, fs::read(&said)?);
         ensure!(ended == Ended::Passed, "without a mutant: {}", String::from_utf8_lossy(&said));
         let reached = reached.lines().filter_map(|line| line.parse().ok()).collect();
-        Ok(Measured { runnable: self, reached, took })
+        let measured = Measured { runnable: self, reached, took };
+        let Measured { runnable: Runnable { suite, .. }, reached, took } = &measured;
+        eprintln!("{}: {took:.1?}, {} places", suite.name, reached.len());
+        Ok(measured)
     }
 
     fn run(&self, with: &With, scratch: &Path, at_most: Duration) -> io::Result<Ended> {
@@ -164,6 +169,12 @@ impl Runnable {
 }
 
 impl Measured {
+    /// Whether the mutant could fail it.
+    pub fn concerns(&self, mutant: &Mutant) -> bool {
+        let mut about = self.runnable.suite.about.iter();
+        self.reached.contains(&mutant.first) && about.any(|start| mutant.file.starts_with(start))
+    }
+
     /// Runs it with a mutant alive, for several times as long as it takes without.
     pub fn run(&self, mutant: u32, scratch: &Path) -> io::Result<Ended> {
         empty(scratch)?;
