@@ -212,6 +212,20 @@ fn periods_of_the_calendar_change_when_they_begin() {
     }
 }
 
+/// What is stamped a little ahead may be of the first instant of a day that hasn't begun.
+#[test]
+fn an_event_of_midnight_counts_until_its_day_is_out_of_sight() {
+    let project = project("{ regularly: a, at least: 1, of last: 2 days }", "UTC");
+    let midnight_ms = parse_timestamp_ms("2026-11-22T00:00:00Z").expect("an instant");
+    let matcher = &project.matchers[0];
+    let mut record = Record::default();
+    record.fold(matcher.id, matcher.kept, Entry::new(midnight_ms, 1).into());
+    let coverage = Arc::new([(matcher.id, Coverage::Since(i64::MIN))].into_iter().collect());
+    let facts = Facts { record, coverage, ..Facts::default() };
+    let hours = (0..72).map(|hour| midnight_ms + hour * HOUR_MS);
+    assert!(check(&project, &facts, midnight_ms - 2_000, hours, "at midnight"));
+}
+
 /// PostHog's periods are counted back from now.
 #[test]
 fn periods_counted_back_change_as_events_pass_their_edges() {

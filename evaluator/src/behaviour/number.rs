@@ -247,7 +247,38 @@ impl Numbers {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use jiff::tz::TimeZone;
+    use schemas::behaviour::Ago;
+    use schemas::ids::MatcherId;
+    use schemas::lookup::{Coverage, Facts};
+    use schemas::record::Record;
+    use schemas::window::{Entry, Kept, Value};
+
     use super::*;
+
+    /// A sum of which four of five events were pushed out, each of so many units.
+    fn sum_of_five(units: i128) -> Span {
+        let kept = Kept { keep: Keep::Numbers, k: 1, horizon_ms: 1_000 };
+        let of = Watched { matcher: MatcherId(1), kept };
+        let (now_ms, mut record) = (1_790_000_000_000, Record::default());
+        for tag in 1..=5 {
+            let hit = Hit { entry: Entry::new(now_ms, tag), value: Value::number(units) };
+            record.fold(of.matcher, kept, hit);
+        }
+        let coverage = Arc::new([(of.matcher, Coverage::Since(i64::MIN))].into_iter().collect());
+        let facts = Facts { record, coverage, ..Facts::default() };
+        let seen = Seen { facts: &facts, zone: &TimeZone::UTC, now_ms };
+        span(seen, &Number { of, aggregate: Aggregate::Sum, ago: Ago::within(1_000) })
+    }
+
+    #[test]
+    fn the_least_that_was_pushed_out_is_not_taken_for_nothing() {
+        assert_eq!(sum_of_five(1).high, i128::MAX);
+        assert_eq!((sum_of_five(0).low, sum_of_five(0).high), (0, 0));
+        assert_eq!(sum_of_five(-1).low, i128::MIN);
+    }
 
     #[test]
     fn a_third_three_times_is_one_at_any_size() {

@@ -170,6 +170,8 @@ mod tests {
         assert_eq!(turns(6..6 + MOST), (first.clone(), false));
         assert_eq!(turns((6..6 + MOST).chain([6, 5 + MOST])), (first.clone(), false), "again");
         assert_eq!(turns(6..7 + MOST), (first.clone(), true));
-        assert_eq!(turns((6..7 + MOST).rev()), (first, true));
+        assert_eq!(turns((6..7 + MOST).rev()), (first.clone(), true));
+        let even_then_odd = (6..7 + MOST).step_by(2).chain((7..7 + MOST).step_by(2));
+        assert_eq!(turns(even_then_odd), (first, true));
     }
 }

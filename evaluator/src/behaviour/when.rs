@@ -72,3 +72,45 @@ pub(super) fn latest_passes(seen: Seen<'_>, asked: &Latest<Watched>) -> Result<b
         (nth, _) => Ok(nth.is_some_and(|hit| hit.value == Value::PASSED)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the first and the last time would be, had something happened then besides.
+    fn besides(found_ms: Option<i64>, missing_ms: Option<i64>) -> [Option<i64>; 2] {
+        let times = || found_ms.into_iter().chain(missing_ms);
+        [times().min(), times().max()]
+    }
+
+    #[test]
+    fn an_edge_is_certain_exactly_if_nothing_that_may_be_missing_changes_it() {
+        let found = (2..=8).map(Some).chain([None]);
+        let missing_until = || (1..=9).map(Some).chain([None]);
+        let ranges = [(i64::MIN, 5), (3, 5), (3, i64::MAX)];
+        let asked = found.flat_map(|found_ms| missing_until().map(move |gap| (found_ms, gap)));
+        for (found_ms, missing_until_ms) in asked {
+            for (after_ms, until_ms) in ranges {
+                let range = Range { after_ms, until_ms };
+                let gap = missing_until_ms.map(|until_ms| Gap { until_ms, why: Unknown::Coverage });
+                let was = [first_was(found_ms, gap, range), last_was(found_ms, gap, range)];
+                let maybe =
+                    missing_until_ms.into_iter().flat_map(|until_ms| (0..=until_ms).map(Some));
+                let moments: Vec<_> =
+                    maybe.chain([None]).map(|missing| besides(found_ms, missing)).collect();
+                for (at, was) in was.into_iter().enumerate() {
+                    let is_inside = |moments: &[Option<i64>; 2]| {
+                        moments[at].is_some_and(|time_ms| range.contains(time_ms))
+                    };
+                    let certain = match moments.iter().filter(|all| is_inside(all)).count() {
+                        0 => Ok(false),
+                        all if all == moments.len() => Ok(true),
+                        _ => Err(Unknown::Coverage),
+                    };
+                    let which = ["first", "last"][at];
+                    assert_eq!(was, certain, "{which} of {found_ms:?}, {range:?}, {gap:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,10 +1,10 @@
 //! What a full window tells of what it has dropped, to the millisecond.
 
-use super::stretches::{Count, count};
+use super::stretches::{Count, SKEW_MS_MAX, STRETCHED_ENTRIES_MAX, count};
 use super::*;
 use crate::ids::MatcherId;
 use crate::record::Record;
-use crate::time::YEAR_2000_MS;
+use crate::time::{HOUR_MS, YEAR_2000_MS};
 
 const START_MS: i64 = 1_790_000_000_000;
 const MATCHER: MatcherId = MatcherId(1);
@@ -60,6 +60,45 @@ fn a_copy_that_leaves_a_full_stretch_tells_of_the_newest_that_may_be_missing() {
     for copies in [[(600, 16), (500, 8)], [(500, 8), (600, 16)]] {
         let events: Vec<(i64, u64)> = more.iter().copied().chain(copies).collect();
         assert_eq!(after(8, &events).1, Some(14_000), "the later of both");
+        let mut merged = folded(STRETCHES, seconds(8).chain(more));
+        merged.merge(&folded(STRETCHES, copies), |_| Some(STRETCHES));
+        assert_eq!(lost(&merged), Some(14_000), "merged, not folded");
+    }
+    let events: Vec<(i64, u64)> = more.iter().copied().chain([(500, 8)]).collect();
+    assert_eq!(after(8, &events).1, Some(6_000), "of a stretch that isn't the newest");
+}
+
+#[test]
+fn what_was_lost_stays_so_when_less_than_that_is_forgotten() {
+    let mut record = folded(STRETCHES, seconds(8).chain([(500, 8)]));
+    for until_ms in [499, 500, 5_999] {
+        record.forget(START_MS + until_ms, |_| Some(STRETCHES));
+        assert_eq!(lost(&record), Some(6_000), "{until_ms}");
+    }
+    record.forget(START_MS + 6_000, |_| Some(STRETCHES));
+    assert_eq!(lost(&record), None);
+}
+
+/// With values, a copy may tell that one of the newest happened before some that were pushed out.
+#[test]
+fn the_newest_values_are_newer_than_all_that_were_pushed_out() {
+    for keep in [Keep::Values, Keep::Numbers] {
+        let kept = Kept { keep, k: 2, horizon_ms: 60_000 };
+        let hit = |(time_ms, tag): (i64, u64)| Hit {
+            entry: Entry::new(START_MS + time_ms, tag),
+            value: Value::number(tag.into()),
+        };
+        let mut record = Record::default();
+        for event in seconds(4).chain([(1_500, 4)]) {
+            record.fold(MATCHER, kept, hit(event));
+        }
+        let newest = |record: &Record| -> Vec<i64> {
+            let values = values::Values::new(record.stored(MATCHER));
+            values.newest().map(|hit| hit.entry.time_ms() - START_MS).collect()
+        };
+        assert_eq!(newest(&record), [3_000], "{keep:?}");
+        assert_eq!(record.fold(MATCHER, kept, hit((2_000, 2))), Folded::Duplicate, "{keep:?}");
+        assert_eq!(newest(&record), [3_000], "{keep:?}");
     }
 }
 
@@ -81,7 +120,9 @@ fn merging_tells_of_the_later_of_two_losses() {
     for kept in [newest, STRETCHES] {
         let far = |from_ms: i64, tag| {
             let times = (0..8).map(move |n| (from_ms + n * 1_000, tag + n as u64));
-            folded(kept, times.chain([(from_ms - 500, tag + 7)]))
+            // Both have one that neither takes for the other's, since its times differ.
+            let shared = (40_000 + tag as i64, 99);
+            folded(kept, times.chain([(from_ms - 500, tag + 7), shared]))
         };
         let (one, other) = (far(1_000, 1), far(21_000, 21));
         for (mut merged, with) in [(one.clone(), &other), (other.clone(), &one)] {
@@ -114,6 +155,64 @@ fn an_event_is_folded_once_however_it_is_kept() {
         let mut record = Record::default();
         assert_eq!(record.fold(MATCHER, kept, entry.into()), Folded::Kept, "{keep:?}");
         assert_ne!(record.fold(MATCHER, kept, entry.into()), Folded::Kept, "{keep:?}");
+    }
+}
+
+#[test]
+fn a_stretch_leaves_whole_once_its_last_instant_is_out_of_sight() {
+    const SIGHT_MS: i64 = 60_000 + SKEW_MS_MAX;
+    let left = |newest_ms| times(&folded(STRETCHES, [(1_000, 1), (9_999, 2), (newest_ms, 3)]));
+    assert_eq!(left(9_999 + SIGHT_MS), [9_999 + SIGHT_MS, 9_999, 1_000]);
+    assert_eq!(left(10_000 + SIGHT_MS), [10_000 + SIGHT_MS]);
+    let told = |newest_ms| lost(&folded(STRETCHES, seconds(8).chain([(500, 8), (newest_ms, 9)])));
+    assert_eq!(told(5_999 + SIGHT_MS), Some(6_000));
+    assert_eq!(told(6_000 + SIGHT_MS), None);
+}
+
+/// Three were needed when they came, and two are enough now.
+#[test]
+fn what_is_older_than_enough_stays_out_though_more_is_kept() {
+    let mut record = folded(Kept::newest(3, 60_000), [(7, 7), (8, 8), (9, 9)]);
+    for (older_ms, tag) in [(6, 6), (5, 5)] {
+        let older = Entry::new(START_MS + older_ms, tag).into();
+        assert_eq!(record.fold(MATCHER, Kept::newest(2, 60_000), older), Folded::Older);
+    }
+    assert_eq!(times(&record), [9, 8, 7]);
+}
+
+#[test]
+fn a_person_may_take_as_many_entries_as_are_kept_and_no_more() {
+    // An hour in which events may be ahead, and one more at either end.
+    let hours = |hours| Kept { keep: Keep::Stretches(HOUR_MS), k: 1, horizon_ms: hours * HOUR_MS };
+    let most = STRETCHED_ENTRIES_MAX / 2 - 3;
+    assert!(!hours(most).is_too_much());
+    assert!(hours(most + 1).is_too_much());
+}
+
+/// Times of two events, and the bytes that the README says two may take.
+#[test]
+fn each_way_to_keep_two_events() {
+    // An hour in which events may be ahead, the horizon, and a stretch at either end.
+    let stretches = (3_600 + 60) / 10 + 2;
+    for (keep, newest_of_ms, bytes_max) in [
+        (Keep::Newest, 2_000, 12 * 2 + 8),
+        (Keep::Earliest, 1_000, 12),
+        (Keep::Stretches(10_000), 2_000, 24 * 2 * stretches + 8),
+        (Keep::Values, 2_000, 56 * 2 + 2),
+        (Keep::Numbers, 2_000, 28 * 2 + 86),
+    ] {
+        let kept = Kept { keep, k: 2, horizon_ms: 60_000 };
+        let record = folded(kept, seconds(2));
+        let newest = kept.newest_of(record.stored(MATCHER)).map(Entry::time_ms);
+        assert_eq!(newest, Some(START_MS + newest_of_ms), "{keep:?}");
+        assert_eq!(kept.bytes_max(), bytes_max, "{keep:?}");
+    }
+}
+
+#[test]
+fn where_nothing_is_left_there_is_nothing_to_see() {
+    for keep in [Keep::Newest, Keep::Earliest, Keep::Stretches(10_000), Keep::Values] {
+        assert!(!Kept { keep, k: 2, horizon_ms: 60_000 }.is_visible(&[], START_MS), "{keep:?}");
     }
 }
 
