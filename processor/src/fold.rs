@@ -337,3 +337,5 @@ fn fold_hits(record: &mut Record, hits: &[(MatcherId, Kept, Value)], entry: Entr
 mod edges;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod ways;

@@ -172,9 +172,12 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
+    use schemas::links::{Link, Role};
+    use schemas::window::Entry;
     use tokio::sync::watch;
 
     use super::*;
+    use crate::store::PersonKey;
 
     const WAIT: Duration = Duration::from_secs(3_600);
 
@@ -210,6 +213,43 @@ mod tests {
         let (project, distinct_ids) = (ProjectId(1), &["ann"]);
         let sought = Sought { project, distinct_ids, groups: &[], at_least, now_ms: 0 };
         here.lookup(sought).await.unknown
+    }
+
+    #[test]
+    fn what_a_visitor_did_is_known_of_whoever_they_became() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let here = here(folder.path(), [0, 0]);
+        let stamp = Entry::new(1_790_000_000_000, 1);
+        for (id, role, other) in [("ann", Role::Owns, "visitor"), ("visitor", Role::Belongs, "ann")]
+        {
+            let mut key = PersonKey::default();
+            key.set(ProjectId(1), id);
+            let link = Link { stamp, role, other: other.into() };
+            let hot = &here.store.partitions()[0].hot;
+            hot.update(&key, stamp.time_ms(), |record| record.link(&link));
+        }
+        let at_least = &Position::new();
+        let known_of = |distinct_ids| {
+            let project = ProjectId(1);
+            let sought = Sought { project, distinct_ids, groups: &[], at_least, now_ms: 0 };
+            block_on(here.lookup(sought)).distinct_ids
+        };
+        assert_eq!(known_of(&["visitor"]), ["ann", "visitor"]);
+        assert!(known_of(&["somebody else"]).is_empty());
+    }
+
+    #[test]
+    fn state_is_old_from_the_first_millisecond_after_the_bound() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let here = Here { unknown_after_ms: Some(500), ..here(folder.path(), [0, 0]) };
+        let known = |now_ms| {
+            let facts = here.known(&Position::new(), now_ms);
+            (facts.unknown, facts.stale_ms)
+        };
+        assert_eq!(known(500), (None, 0));
+        assert_eq!(known(501), (Some(Unknown::Stale), 0));
+        assert_eq!(known(2_000), (Some(Unknown::Stale), 0));
+        assert_eq!(known(2_001), (Some(Unknown::Stale), 2_001));
     }
 
     #[test]

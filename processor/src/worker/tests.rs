@@ -1,9 +1,10 @@
 //! Stories of a worker whose log loses records.
 
-use schemas::event::Format;
+use std::sync::atomic::AtomicI64;
 use std::sync::mpsc::Sender;
 
 use prometheus_client::registry::Registry;
+use schemas::event::Format;
 use tempfile::TempDir;
 
 use super::*;
@@ -19,6 +20,7 @@ struct Story {
     log: Scripted,
     worker: Worker<Scripted>,
     store: Arc<Store>,
+    now_ms: Arc<AtomicI64>,
     _orders: Sender<Order>,
     _folder: TempDir,
 }
@@ -31,10 +33,12 @@ impl Story {
         let (orders, obeyed) = mpsc::channel();
         let (position, _) = crate::node::position();
         let following = Arc::new(Following::new(position, NOW_MS));
+        let now_ms = Arc::new(AtomicI64::new(NOW_MS));
+        let told_ms = Arc::clone(&now_ms);
         following.connected.store(true, Ordering::Relaxed);
         let parts = Parts {
             orders: obeyed,
-            clock: Arc::new(|| NOW_MS),
+            clock: Arc::new(move || told_ms.load(Ordering::Relaxed)),
             following,
             metrics: Arc::new(Metrics::new(&mut Registry::default())),
             store: Arc::clone(&store),
@@ -47,7 +51,7 @@ impl Story {
         };
         let log = Scripted::holding(0, 5);
         let worker = Worker::new(log.clone(), parts);
-        let mut story = Story { log, worker, store, _orders: orders, _folder: folder };
+        let mut story = Story { log, worker, store, now_ms, _orders: orders, _folder: folder };
         let assignment =
             Assignment { partition: 0, offset: 5, since_ms: i64::MIN, catch_up_to: Some(5) };
         story.worker.obey(Order::Assign(assignment));
@@ -62,8 +66,22 @@ impl Story {
         let _ = self.worker.read();
     }
 
+    /// Has the worker read another partition, of which so many records are to be caught up with.
+    fn follow(&mut self, partition: i32, catch_up_to: i64) {
+        let (offset, since_ms, catch_up_to) = (0, i64::MIN, Some(catch_up_to));
+        let assignment = Assignment { partition, offset, since_ms, catch_up_to };
+        self.worker.obey(Order::Assign(assignment));
+    }
+
     fn caught_up(&self) -> bool {
-        self.store.partitions()[0].caught_up()
+        self.store.partitions().iter().all(|partition| partition.caught_up())
+    }
+
+    /// How old state is once so much time has passed, and the worker has looked.
+    fn stale_ms(&mut self, passes_ms: i64, reading: &[Told]) -> i64 {
+        let now_ms = self.now_ms.fetch_add(passes_ms, Ordering::Relaxed) + passes_ms;
+        self.read(reading);
+        self.worker.following.stale_ms(now_ms)
     }
 
     /// Since when partition 0 is complete.
@@ -130,4 +148,68 @@ fn a_log_made_anew_is_read_from_its_first_record() {
     story.read(&[Told::Truncated(0, 3), Told::Truncated(0, 4), record(4), Told::End(0)]);
     assert!(story.caught_up());
     assert_eq!((story.durable_offset(), story.since_ms()), (5, RECORD_MS + SKEW_MS));
+}
+
+#[test]
+fn what_was_there_at_the_start_is_caught_up_with_when_all_of_it_was_read() {
+    let of = |partition, offset| Told::Record(partition, offset, RECORD_MS, "{}".to_owned());
+    let mut story = Story::begin();
+    story.follow(1, 2);
+    story.read(&[of(1, 0)]);
+    assert!(!story.caught_up(), "one record is missing");
+    story.read(&[of(1, 1)]);
+    assert!(story.caught_up());
+    story.follow(2, 2);
+    story.read(&[of(2, 0), of(2, 1), of(2, 2)]);
+    assert!(story.caught_up(), "more came meanwhile");
+}
+
+#[test]
+fn state_grows_old_while_the_log_is_out_of_reach_or_there_is_more_to_read() {
+    let mut story = Story::begin();
+    assert_eq!(story.stale_ms(1_000, &[]), 0, "nothing is left to read");
+    story.worker.following.connected.store(false, Ordering::Relaxed);
+    assert_eq!(story.stale_ms(1_000, &[]), 1_000);
+    assert_eq!(story.stale_ms(1_000, &[Told::End(0)]), 0, "it answered");
+    story.worker.following.connected.store(true, Ordering::Relaxed);
+    assert_eq!(story.stale_ms(1_000, &[record(5)]), 1_000, "there may be more");
+    assert_eq!(story.stale_ms(1_000, &[record(6), Told::End(0), record(7)]), 0, "for a moment");
+    assert_eq!(story.stale_ms(1_000, &[Told::End(0)]), 0);
+    // The partition that is furthest behind counts, whichever it is.
+    story.follow(1, 5);
+    assert_eq!(story.stale_ms(1_000, &[]), 1_000);
+    assert_eq!(story.stale_ms(1_000, &[Told::End(1), record(8)]), 1_000);
+}
+
+#[test]
+fn while_memory_is_full_nothing_is_read() {
+    let mut story = Story::begin();
+    story.log.tell(&[record(5)]);
+    story.worker.following.full.store(true, Ordering::Release);
+    story.worker.turn();
+    assert_eq!(story.log.untold(), 1);
+    story.worker.following.full.store(false, Ordering::Release);
+    story.worker.turn();
+    assert_eq!(story.log.untold(), 0);
+}
+
+#[test]
+fn a_position_is_published_when_it_moves_and_only_then() {
+    let mut story = Story::begin();
+    let mut published = story.worker.following.position.subscribe();
+    published.mark_unchanged();
+    story.read(&[record(5)]);
+    assert!(published.has_changed().expect("the worker is there"));
+    assert_eq!(*published.borrow_and_update(), [(0, 6)].into());
+    story.read(&[]);
+    assert!(!published.has_changed().expect("the worker is there"));
+}
+
+#[test]
+fn the_time_of_the_log_is_that_of_its_latest_record() {
+    let mut story = Story::begin();
+    let at = |offset, time_ms| Told::Record(0, offset, RECORD_MS + time_ms, "{}".to_owned());
+    story.read(&[at(5, 7), at(6, 9), at(7, 8)]);
+    let log_time_ms = story.worker.following.log_time_ms.load(Ordering::Relaxed);
+    assert_eq!(log_time_ms, RECORD_MS + 9);
 }

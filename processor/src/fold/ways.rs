@@ -1,0 +1,257 @@
+//! What becomes of each kind of event, however it is read, and for whomever it is folded.
+
+use schemas::definitions::{Source, compile};
+use schemas::group::Group;
+use schemas::time::MINUTE_MS;
+use serde_json::{Value as Json, json};
+
+use super::*;
+
+/// 2026-09-21T14:13:20Z.
+const RECORD_MS: i64 = 1_790_000_000_000;
+
+/// A node that folds what it is told, one record after the other.
+struct Node {
+    fold: Fold,
+    partition: Partition,
+    records: i64,
+}
+
+impl Node {
+    /// Of a shop that watches what is added, bought and viewed and who is pro, and has a flag.
+    fn new(format: Format) -> Node {
+        let source = |path: &str, text: &str| Source { path: path.into(), text: text.into() };
+        let sources = [
+            source("shop/project.yaml", "token: phc_shop\nteam_id: 2"),
+            source(
+                "shop/cohorts/it.yaml",
+                "members: { any: [ { did: added, within: 5m }, { person: { plan: pro } },
+                   { did: bought, where: { price: '> 50', category: shoes }, within: 5m },
+                   { distinct: product, of: viewed, count: '>= 2', within: 5m } ] }",
+            ),
+            source("shop/flags/offer.yaml", "rules: [ { when: { cohort: it }, rollout: 100% } ]"),
+        ];
+        let compiled = compile(&sources, &|_| None, &mut Default::default()).expect("it's good");
+        let bounds = Bounds { skew_ms: 5_000, lateness_ms: MINUTE_MS };
+        let reading = Reading { format, bounds, token: None };
+        let fold = Fold::new(Arc::new(compiled.catalog), reading);
+        Node { fold, partition: Partition::default(), records: 0 }
+    }
+
+    /// One that fills what is watched, beside another that has folded all the rest.
+    fn filling(format: Format) -> Node {
+        let Node { fold, partition, records } = Node::new(format);
+        let matchers = fold.catalog.projects().iter().flat_map(|project| &project.matchers);
+        let matchers = matchers.map(|matcher| matcher.id).collect();
+        let fold = Fold::only(Arc::clone(&fold.catalog), fold.reading, matchers);
+        Node { fold, partition, records }
+    }
+
+    fn fold(&mut self, event: &Json) -> Outcome {
+        self.fold_bytes(Some(event.to_string().as_bytes()))
+    }
+
+    fn fold_bytes(&mut self, value: Option<&[u8]>) -> Outcome {
+        self.records += 1;
+        let (offset, timestamp_ms) = (self.records, RECORD_MS);
+        let record = LogRecord { partition: 0, offset, timestamp_ms, value };
+        self.fold.fold(&self.partition, record).outcome
+    }
+
+    /// What is kept of somebody, or something.
+    fn kept(&self, set: impl FnOnce(&mut PersonKey, ProjectId)) -> Record {
+        let mut key = PersonKey::default();
+        set(&mut key, self.fold.catalog.only_project().expect("a shop").id);
+        self.partition.hot.glance(&key).map(|(record, _)| record).unwrap_or_default()
+    }
+
+    fn kept_of(&self, distinct_id: &str) -> Record {
+        self.kept(|key, project| key.set(project, distinct_id))
+    }
+
+    /// What is kept of everybody and everything there is.
+    fn kept_of_all(&self) -> [Record; 4] {
+        let company = Group { of: "company", key: "acme" };
+        let group = self.kept(|key, project| key.set_group(project, company));
+        let flag = self.kept(|key, project| key.set_flag(project, "offer"));
+        [self.kept_of("ann"), self.kept_of("visitor"), group, flag]
+    }
+}
+
+/// Events of ann's, and what becomes of them. Each has a word in it that is watched for, so that
+/// what fills looks at it.
+fn events() -> Vec<(Json, Outcome)> {
+    use Outcome::{Folded, Known, Unwatched};
+    let visitor = json!({ "$anon_distinct_id": "visitor" });
+    let acme = json!({ "$group_type": "company", "$group_key": "acme", "$group_set": { "a": 1 } });
+    let called = json!({ "$feature_flag": "offer", "$feature_flag_response": true });
+    let given = json!({ "identifier": "visitor", "flags": ["offer"] });
+    let pro = json!({ "plan": "pro" });
+    let with_pro = |properties: &Json| {
+        let mut properties = properties.clone();
+        properties["$set"] = pro.clone();
+        properties
+    };
+    let events = [
+        ("added", json!({}), Folded),
+        ("added", with_pro(&json!({})), Folded),
+        ("bought", json!({ "price": 60, "category": "shoes" }), Folded),
+        ("bought", json!({ "price": 60, "category": "hats" }), Unwatched),
+        ("bought", json!({ "price": 50, "category": "shoes" }), Unwatched),
+        ("bought", json!({}), Unwatched),
+        ("viewed", json!({ "product": "boots" }), Folded),
+        ("viewed", json!({}), Unwatched),
+        ("looked", json!({}), Unwatched),
+        ("looked", with_pro(&json!({})), Folded),
+        ("looked", json!({ "$unset": ["plan"] }), Folded),
+        ("looked", json!({ "page": "reset" }), Unwatched),
+        // Nobody but Sluice writes what is its own.
+        ("looked", json!({ "$set": { "$sluice_identifier/offer": "eve" } }), Known),
+        ("looked", json!({ "$unset": ["$sluice_identifier/offer"] }), Known),
+        ("$identify", visitor.clone(), Folded),
+        ("$identify", with_pro(&visitor), Folded),
+        ("$identify", json!({}), Unwatched),
+        ("$identify", json!({ "alias": "visitor" }), Unwatched),
+        ("$identify", json!({ "$anon_distinct_id": "ann" }), Unwatched),
+        ("$identify", json!({ "$anon_distinct_id": "undefined" }), Unwatched),
+        ("$create_alias", json!({ "alias": "visitor" }), Folded),
+        ("$groupidentify", acme.clone(), Folded),
+        ("$groupidentify", with_pro(&acme), Folded),
+        ("$groupidentify", json!({}), Unwatched),
+        ("$feature_flag_called", called.clone(), Folded),
+        ("$feature_flag_called", with_pro(&called), Folded),
+        ("$feature_flag_called", json!({ "$feature_flag": "another" }), Unwatched),
+        ("$sluice_keep", given, Folded),
+        ("$sluice_keep", json!({}), Unwatched),
+        ("$sluice_forget", json!({}), Folded),
+    ];
+    let event = |(name, mut properties, outcome): (&str, Json, Outcome)| {
+        properties["note"] = json!("added");
+        let uuid = "01990000-0000-7000-8000-000000000001";
+        let event = json!({ "uuid": uuid, "event": name, "distinct_id": "ann",
+            "timestamp": RECORD_MS, "properties": properties });
+        (event, outcome)
+    };
+    events.into_iter().map(event).collect()
+}
+
+/// What has a token may be read quickly; what has none is read whole.
+#[test]
+fn an_event_counts_once_whichever_way_it_is_read() {
+    for (event, outcome) in events() {
+        let mut quick = event.clone();
+        quick["token"] = json!("phc_shop");
+        let again = if outcome == Outcome::Folded { Outcome::Known } else { outcome };
+        let kept = [&quick, &event].map(|event| {
+            let mut node = Node::new(Format::Sluice);
+            assert_eq!([node.fold(event), node.fold(event)], [outcome, again], "{event}");
+            node.kept_of_all()
+        });
+        assert_eq!(kept[0], kept[1], "{event}");
+    }
+}
+
+/// What events say besides was folded when they came.
+#[test]
+fn whoever_fills_a_condition_folds_nothing_besides() {
+    for (event, outcome) in events() {
+        let mut node = Node::filling(Format::Sluice);
+        let expected = match event["event"].as_str() {
+            // Whoever was forgotten meanwhile isn't brought back.
+            Some("added" | "bought" | "viewed" | "$sluice_forget") => outcome,
+            _ => Outcome::Unwatched,
+        };
+        assert_eq!(node.fold(&event), expected, "{event}");
+        let kept = node.kept_of_all();
+        let besides = kept.iter().map(|it| it.registers().count() + it.links().count());
+        assert_eq!(besides.sum::<usize>(), 0, "{event}");
+    }
+}
+
+#[test]
+fn a_dollar_sign_may_be_written_as_its_number() {
+    for (event, outcome) in events() {
+        let escaped = event.to_string().replace("\"$set", "\"\\u0024set");
+        let mut node = Node::new(Format::Sluice);
+        assert_eq!(node.fold_bytes(Some(escaped.as_bytes())), outcome, "{escaped}");
+    }
+}
+
+#[test]
+fn a_tombstone_says_nothing() {
+    for mut node in [Node::new(Format::Sluice), Node::filling(Format::Sluice)] {
+        assert_eq!(node.fold_bytes(None), Outcome::Skipped(Skip::Tombstone));
+    }
+}
+
+#[test]
+fn whoever_is_forgotten_is_not_linked_by_what_was_before() {
+    for forgotten in ["ann", "visitor"] {
+        let mut node = Node::new(Format::Sluice);
+        let named = |name: &str| {
+            let mut events = events().into_iter().map(|(event, _)| event);
+            events.find(|event| event["event"] == name).expect("one of them")
+        };
+        let (identify, mut forget) = (named("$identify"), named("$sluice_forget"));
+        forget["distinct_id"] = json!(forgotten);
+        assert_eq!(node.fold(&forget), Outcome::Folded);
+        assert_eq!(node.fold(&identify), Outcome::Known, "{forgotten}");
+        assert!(node.kept_of_all().iter().all(|kept| !kept.has_links()), "{forgotten}");
+    }
+}
+
+#[test]
+fn a_bug_in_somebodys_code_links_nobody() {
+    for (mut event, _) in events() {
+        event["distinct_id"] = json!("undefined");
+        let mut node = Node::new(Format::Sluice);
+        node.fold(&event);
+        let kept = ["undefined", "visitor"].map(|id| node.kept_of(id));
+        assert!(kept.iter().all(|kept| !kept.has_links()), "{event}");
+    }
+}
+
+/// A record of PostHog's own topic, with the person as its pipeline knew them.
+fn row(name: &str, person_id: &str, person: &Json) -> Json {
+    json!({ "uuid": "01990000-0000-7000-8000-000000000001", "event": name, "team_id": 2,
+        "distinct_id": "ann", "timestamp": "2026-09-21 14:13:20.000", "properties": "{}",
+        "person_id": person_id, "person_properties": person.to_string() })
+}
+
+#[test]
+fn what_posthogs_pipeline_says_of_a_person_is_kept_as_far_as_it_is_asked_for() {
+    let (pro, tall) = (json!({ "plan": "pro" }), json!({ "height": 2 }));
+    let added = json!({ "plan": "pro", "note": "added" });
+    for (event, outcome, properties, filled) in [
+        (row("added", "", &tall), Outcome::Folded, 0, Outcome::Folded),
+        (row("looked", "", &tall), Outcome::Unwatched, 0, Outcome::Unwatched),
+        (row("looked", "", &pro), Outcome::Folded, 1, Outcome::Unwatched),
+        (row("looked", "", &added), Outcome::Folded, 1, Outcome::Unwatched),
+        // Nobody writes to this topic for Sluice.
+        (row("$sluice_keep", "", &tall), Outcome::Unwatched, 0, Outcome::Unwatched),
+        (row("$sluice_forget", "", &added), Outcome::Folded, 1, Outcome::Unwatched),
+    ] {
+        let mut node = Node::new(Format::Clickhouse);
+        assert_eq!(node.fold(&event), outcome, "{event}");
+        assert_eq!(node.kept_of("ann").registers().count(), properties, "{event}");
+        let mut node = Node::filling(Format::Clickhouse);
+        assert_eq!(node.fold(&event), filled, "{event}");
+        assert_eq!(node.kept_of("ann").registers().count(), 0, "{event}");
+    }
+}
+
+#[test]
+fn whom_posthogs_pipeline_takes_somebody_for_is_kept_on_both_sides() {
+    let person_id = "01990000-0000-7000-8000-00000000000a";
+    let mut node = Node::new(Format::Clickhouse);
+    assert_eq!(node.fold(&row("looked", person_id, &json!({}))), Outcome::Unwatched);
+    let of_person = node.kept(|key, project| key.set_carried(project, person_id));
+    let linked = [node.kept_of("ann"), of_person].map(|kept| {
+        kept.links().map(|link| (link.role, link.other.into_owned())).collect::<Vec<_>>()
+    });
+    assert_eq!(linked[0], [(Role::Carried, person_id.to_owned())]);
+    assert_eq!(linked[1], [(Role::Carries, "ann".to_owned())]);
+    let mut filling = Node::filling(Format::Clickhouse);
+    filling.fold(&row("added", person_id, &json!({})));
+    assert!(!filling.kept_of("ann").has_links());
+}
