@@ -1,11 +1,14 @@
 //! What becomes of each kind of event, however it is read, and for whomever it is folded.
 
+use std::collections::BTreeMap;
+
 use schemas::definitions::{Source, compile};
 use schemas::group::Group;
 use schemas::time::MINUTE_MS;
 use serde_json::{Value as Json, json};
 
 use super::*;
+use crate::store::SHARDS;
 
 /// 2026-09-21T14:13:20Z.
 const RECORD_MS: i64 = 1_790_000_000_000;
@@ -40,11 +43,11 @@ impl Node {
 
     /// One that fills what is watched, beside another that has folded all the rest.
     fn filling(format: Format) -> Node {
-        let Node { fold, partition, records } = Node::new(format);
-        let matchers = fold.catalog.projects().iter().flat_map(|project| &project.matchers);
+        let live = Node::new(format);
+        let matchers = live.fold.catalog.projects().iter().flat_map(|project| &project.matchers);
         let matchers = matchers.map(|matcher| matcher.id).collect();
-        let fold = Fold::only(Arc::clone(&fold.catalog), fold.reading, matchers);
-        Node { fold, partition, records }
+        let fold = Fold::only(Arc::clone(&live.fold.catalog), live.fold.reading.clone(), matchers);
+        Node { fold, ..live }
     }
 
     fn fold(&mut self, event: &Json) -> Outcome {
@@ -58,23 +61,37 @@ impl Node {
         self.fold.fold(&self.partition, record).outcome
     }
 
-    /// What is kept of somebody, or something.
-    fn kept(&self, set: impl FnOnce(&mut PersonKey, ProjectId)) -> Record {
+    /// Takes whomever and whatever has changed.
+    fn checkpoint(&self) -> Checkpoint {
+        let project = self.fold.catalog.only_project().expect("a shop").id;
+        let taken = (0..SHARDS).flat_map(|shard| self.partition.hot.take(shard));
+        Checkpoint { project, taken: taken.map(|taken| (taken.key, taken.record)).collect() }
+    }
+}
+
+/// What a checkpoint takes, by key.
+struct Checkpoint {
+    project: ProjectId,
+    taken: BTreeMap<Box<[u8]>, Record>,
+}
+
+impl Checkpoint {
+    fn of(&self, set: impl FnOnce(&mut PersonKey, ProjectId)) -> Record {
         let mut key = PersonKey::default();
-        set(&mut key, self.fold.catalog.only_project().expect("a shop").id);
-        self.partition.hot.glance(&key).map(|(record, _)| record).unwrap_or_default()
+        set(&mut key, self.project);
+        self.taken.get(key.bytes()).cloned().unwrap_or_default()
     }
 
-    fn kept_of(&self, distinct_id: &str) -> Record {
-        self.kept(|key, project| key.set(project, distinct_id))
+    fn of_id(&self, distinct_id: &str) -> Record {
+        self.of(|key, project| key.set(project, distinct_id))
     }
 
-    /// What is kept of everybody and everything there is.
-    fn kept_of_all(&self) -> [Record; 4] {
+    /// Of everybody and everything that events here are about.
+    fn of_all(&self) -> [Record; 4] {
         let company = Group { of: "company", key: "acme" };
-        let group = self.kept(|key, project| key.set_group(project, company));
-        let flag = self.kept(|key, project| key.set_flag(project, "offer"));
-        [self.kept_of("ann"), self.kept_of("visitor"), group, flag]
+        let group = self.of(|key, project| key.set_group(project, company));
+        let flag = self.of(|key, project| key.set_flag(project, "offer"));
+        [self.of_id("ann"), self.of_id("visitor"), group, flag]
     }
 }
 
@@ -139,13 +156,14 @@ fn events() -> Vec<(Json, Outcome)> {
 #[test]
 fn an_event_counts_once_whichever_way_it_is_read() {
     for (event, outcome) in events() {
-        let mut quick = event.clone();
-        quick["token"] = json!("phc_shop");
+        // It has to come before the name.
+        let mut quick = json!({ "token": "phc_shop" });
+        quick.as_object_mut().expect("an object").extend(event.as_object().expect("one").clone());
         let again = if outcome == Outcome::Folded { Outcome::Known } else { outcome };
         let kept = [&quick, &event].map(|event| {
             let mut node = Node::new(Format::Sluice);
             assert_eq!([node.fold(event), node.fold(event)], [outcome, again], "{event}");
-            node.kept_of_all()
+            node.checkpoint().of_all()
         });
         assert_eq!(kept[0], kept[1], "{event}");
     }
@@ -162,7 +180,7 @@ fn whoever_fills_a_condition_folds_nothing_besides() {
             _ => Outcome::Unwatched,
         };
         assert_eq!(node.fold(&event), expected, "{event}");
-        let kept = node.kept_of_all();
+        let kept = node.checkpoint().of_all();
         let besides = kept.iter().map(|it| it.registers().count() + it.links().count());
         assert_eq!(besides.sum::<usize>(), 0, "{event}");
     }
@@ -196,7 +214,7 @@ fn whoever_is_forgotten_is_not_linked_by_what_was_before() {
         forget["distinct_id"] = json!(forgotten);
         assert_eq!(node.fold(&forget), Outcome::Folded);
         assert_eq!(node.fold(&identify), Outcome::Known, "{forgotten}");
-        assert!(node.kept_of_all().iter().all(|kept| !kept.has_links()), "{forgotten}");
+        assert!(node.checkpoint().of_all().iter().all(|kept| !kept.has_links()), "{forgotten}");
     }
 }
 
@@ -206,7 +224,8 @@ fn a_bug_in_somebodys_code_links_nobody() {
         event["distinct_id"] = json!("undefined");
         let mut node = Node::new(Format::Sluice);
         node.fold(&event);
-        let kept = ["undefined", "visitor"].map(|id| node.kept_of(id));
+        let kept = node.checkpoint();
+        let kept = ["undefined", "visitor"].map(|id| kept.of_id(id));
         assert!(kept.iter().all(|kept| !kept.has_links()), "{event}");
     }
 }
@@ -214,7 +233,8 @@ fn a_bug_in_somebodys_code_links_nobody() {
 /// A record of PostHog's own topic, with the person as its pipeline knew them.
 fn row(name: &str, person_id: &str, person: &Json) -> Json {
     json!({ "uuid": "01990000-0000-7000-8000-000000000001", "event": name, "team_id": 2,
-        "distinct_id": "ann", "timestamp": "2026-09-21 14:13:20.000", "properties": "{}",
+        "distinct_id": "ann", "timestamp": "2026-09-21 14:13:20.000",
+        "properties": json!({ "identifier": "visitor", "flags": ["offer"] }).to_string(),
         "person_id": person_id, "person_properties": person.to_string() })
 }
 
@@ -233,10 +253,10 @@ fn what_posthogs_pipeline_says_of_a_person_is_kept_as_far_as_it_is_asked_for() {
     ] {
         let mut node = Node::new(Format::Clickhouse);
         assert_eq!(node.fold(&event), outcome, "{event}");
-        assert_eq!(node.kept_of("ann").registers().count(), properties, "{event}");
+        assert_eq!(node.checkpoint().of_id("ann").registers().count(), properties, "{event}");
         let mut node = Node::filling(Format::Clickhouse);
         assert_eq!(node.fold(&event), filled, "{event}");
-        assert_eq!(node.kept_of("ann").registers().count(), 0, "{event}");
+        assert_eq!(node.checkpoint().of_id("ann").registers().count(), 0, "{event}");
     }
 }
 
@@ -245,13 +265,14 @@ fn whom_posthogs_pipeline_takes_somebody_for_is_kept_on_both_sides() {
     let person_id = "01990000-0000-7000-8000-00000000000a";
     let mut node = Node::new(Format::Clickhouse);
     assert_eq!(node.fold(&row("looked", person_id, &json!({}))), Outcome::Unwatched);
-    let of_person = node.kept(|key, project| key.set_carried(project, person_id));
-    let linked = [node.kept_of("ann"), of_person].map(|kept| {
+    let kept = node.checkpoint();
+    let of_person = kept.of(|key, project| key.set_carried(project, person_id));
+    let linked = [kept.of_id("ann"), of_person].map(|kept| {
         kept.links().map(|link| (link.role, link.other.into_owned())).collect::<Vec<_>>()
     });
     assert_eq!(linked[0], [(Role::Carried, person_id.to_owned())]);
     assert_eq!(linked[1], [(Role::Carries, "ann".to_owned())]);
     let mut filling = Node::filling(Format::Clickhouse);
     filling.fold(&row("added", person_id, &json!({})));
-    assert!(!filling.kept_of("ann").has_links());
+    assert!(!filling.checkpoint().of_id("ann").has_links());
 }

@@ -35,6 +35,8 @@ pub use durable::{Put, Walk};
 use forgotten::Forgotten;
 pub use hot::Hot;
 use hot::Peek;
+#[cfg(test)]
+pub use hot::SHARDS;
 pub use keeping::Keeping;
 pub use keys::PersonKey;
 pub use progress::{Fill, MatcherProgress, PartitionProgress, Progress};

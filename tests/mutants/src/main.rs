@@ -31,9 +31,8 @@ use crate::tree::Tree;
 #[derive(Parser)]
 #[command(about = "Tells which changes of an operator or a number no test notices.")]
 struct Arguments {
-    /// Part of the names of the mutants that are run, such as a file or `< with`; all without.
-    #[arg(default_value = "")]
-    filter: String,
+    /// Parts of the names of the mutants that are run, such as a file or `< with`; all without.
+    parts: Vec<String>,
     /// Run those alone that tests/mutants/survivors.txt lists.
     #[arg(long)]
     listed: bool,
@@ -64,8 +63,9 @@ fn main() -> Result<ExitCode> {
     };
     std::fs::create_dir_all(&place.tree.to)?;
     let built = compile::build(&place, &sources, &mutants, &crates)?;
+    let all = arguments.parts.is_empty();
     let is_asked = |mutant: &&Mutant| {
-        mutant.name.contains(&arguments.filter)
+        (all || arguments.parts.iter().any(|part| mutant.name.contains(part)))
             && (!arguments.listed || known.contains_key(&mutant.name))
     };
     let asked: Vec<&Mutant> = mutants.iter().filter(is_asked).collect();
@@ -77,7 +77,6 @@ fn main() -> Result<ExitCode> {
     std::fs::remove_dir_all(&scratch)?;
     let outcomes: Vec<_> = asked.into_iter().zip(outcomes).collect();
     println!("{}", table(&outcomes, &left_out));
-    let all = arguments.filter.is_empty();
     let surprises = surprises(&outcomes, &known, all);
     Ok(if surprises == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
