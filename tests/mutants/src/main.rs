@@ -23,7 +23,7 @@ use clap::Parser;
 
 use crate::compile::{Built, Place};
 use crate::mutant::Mutant;
-use crate::run::Outcome;
+use crate::run::{Journal, Outcome};
 use crate::suite::{Measured, Runnable, SUITES};
 use crate::survivors::Survivors;
 use crate::tree::Tree;
@@ -36,6 +36,12 @@ struct Arguments {
     /// Run those alone that tests/mutants/survivors.txt lists.
     #[arg(long)]
     listed: bool,
+    /// Name them, and run nothing.
+    #[arg(long)]
+    list: bool,
+    /// Go on with a run that was ended, if nothing has changed since.
+    #[arg(long)]
+    go_on: bool,
     /// The repository.
     #[arg(long, default_value = ".")]
     root: PathBuf,
@@ -54,26 +60,32 @@ fn main() -> Result<ExitCode> {
     let known = survivors::read(&read("survivors.txt")?)?;
     let sources = mutant::sources(&root, &read("files.txt")?)?;
     let mutants = mutant::mutants(&sources);
-    let crates: BTreeSet<&str> = SUITES.iter().map(|suite| suite.of.0).collect();
-    let crates: Vec<&str> = crates.into_iter().collect();
-    let place = Place {
-        tree: Tree { from: root, to: arguments.work.join("tree") },
-        known: arguments.work.join("left-out.txt"),
-        target: arguments.work.clone(),
-    };
-    std::fs::create_dir_all(&place.tree.to)?;
-    let built = compile::build(&place, &sources, &mutants, &crates)?;
     let all = arguments.parts.is_empty();
     let is_asked = |mutant: &&Mutant| {
         (all || arguments.parts.iter().any(|part| mutant.name.contains(part)))
             && (!arguments.listed || known.contains_key(&mutant.name))
     };
     let asked: Vec<&Mutant> = mutants.iter().filter(is_asked).collect();
-    let (asked, left_out): (Vec<&Mutant>, Vec<&Mutant>) =
-        asked.into_iter().partition(|mutant| !built.left_out.contains(&mutant.number));
-    let suites = measured(&place.tree.to, &built, &arguments.work)?;
-    let scratch = arguments.work.join("scratch");
-    let outcomes = run::run(&asked, &suites, &scratch)?;
+    if arguments.list {
+        asked.iter().for_each(|mutant| println!("{}", mutant.name));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let work = &arguments.work;
+    let place = Place {
+        tree: Tree { from: root, to: work.join("tree") },
+        known: work.join("left-out.txt"),
+        target: work.clone(),
+    };
+    std::fs::create_dir_all(&place.tree.to)?;
+    let crates: BTreeSet<&str> = SUITES.iter().map(|suite| suite.of.0).collect();
+    let crates: Vec<&str> = crates.into_iter().collect();
+    let built = compile::build(&place, &sources, &mutants, &crates)?;
+    let is_built = |mutant: &&Mutant| !built.left_out.contains(&mutant.number);
+    let (asked, left_out): (Vec<_>, Vec<_>) = asked.into_iter().partition(is_built);
+    let suites = measured(&place.tree.to, &built, work)?;
+    let journal = Journal::open(&work.join("outcomes.txt"), arguments.go_on)?;
+    let scratch = work.join("scratch");
+    let outcomes = run::run(&asked, &suites, &journal, &scratch)?;
     std::fs::remove_dir_all(&scratch)?;
     let outcomes: Vec<_> = asked.into_iter().zip(outcomes).collect();
     println!("{}", table(&outcomes, &left_out));
@@ -93,17 +105,11 @@ fn measured(tree: &Path, built: &Built, work: &Path) -> Result<Vec<Measured>> {
     measured.collect()
 }
 
-/// What became of how many, by file.
+/// What became of how many, by file: a column for each outcome, and for what doesn't compile.
 fn table(outcomes: &[(&Mutant, Outcome)], left_out: &[&Mutant]) -> String {
     let mut files: BTreeMap<&str, [usize; 5]> = BTreeMap::new();
     for (mutant, outcome) in outcomes {
-        let column = match outcome {
-            Outcome::Caught(_) => 0,
-            Outcome::Late(_) => 1,
-            Outcome::Survived => 2,
-            Outcome::Unreached => 3,
-        };
-        files.entry(&mutant.file).or_default()[column] += 1;
+        files.entry(&mutant.file).or_default()[*outcome as usize] += 1;
     }
     for mutant in left_out {
         files.entry(&mutant.file).or_default()[4] += 1;
@@ -130,7 +136,7 @@ fn surprises(outcomes: &[(&Mutant, Outcome)], known: &Survivors, all: bool) -> u
         let said = match (outcome, known.contains_key(name)) {
             (Outcome::Survived, false) => "survives",
             (Outcome::Unreached, false) => "is reached by no test",
-            (Outcome::Caught(_) | Outcome::Late(_), true) => "is listed, and is caught",
+            (Outcome::Caught | Outcome::Late, true) => "is listed, and is caught",
             _ => continue,
         };
         surprises += 1;
