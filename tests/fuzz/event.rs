@@ -10,11 +10,11 @@ fuzz_target!(|bytes: &[u8]| {
     let wanted = WANTED.map(str::to_owned);
     for format in [Format::Sluice, Format::Clickhouse] {
         let Ok(event) = format.parse(bytes) else {
-            let picked = format.glance(bytes).and_then(|mut glance| glance.pick(&wanted));
+            let picked = format.glance(bytes).and_then(|glance| glance.pick(&wanted));
             assert!(picked.is_none(), "picked of what is no event");
             continue;
         };
-        if let Some(mut glance) = format.glance(bytes) {
+        if let Some(glance) = format.glance(bytes) {
             assert_eq!(glance.name(), event.name);
             assert!(glance.token().is_none() || glance.token() == event.token.as_deref());
             if let Some((brief, picked)) = glance.pick(&wanted) {

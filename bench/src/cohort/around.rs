@@ -193,9 +193,7 @@ fn restart(
             took.push(node.restart(with_its_disk)?.as_secs_f64());
             compare(&node, Set::W1, shape, filled)?;
         }
-        took.sort_by(f64::total_cmp);
-        let (least, median) = (took[0], took[took.len() / 2]);
-        let most = took[took.len() - 1];
+        let [least, median, most] = spread(&took, |seconds| *seconds).ok_or("no run")?;
         writeln!(said, "- {what}: {least:.2} / **{median:.2}** / {most:.2} s")?;
     }
     Ok(said)

@@ -165,7 +165,7 @@ fn median_cpu(result: &Standing) -> Option<f64> {
 }
 
 /// Least, median and most.
-pub fn spread(runs: &[Run], of: impl Fn(&Run) -> f64) -> Option<[f64; 3]> {
+pub fn spread<T>(runs: &[T], of: impl Fn(&T) -> f64) -> Option<[f64; 3]> {
     let mut all: Vec<f64> = runs.iter().map(of).collect();
     all.sort_by(f64::total_cmp);
     Some([*all.first()?, all[all.len() / 2], *all.last()?])

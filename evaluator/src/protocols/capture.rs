@@ -33,11 +33,13 @@ pub async fn capture<L: Lookup, A: Append>(
 ) -> Response {
     let query = Query::parse(uri.query());
     let unnamed = uri.path().starts_with(ENGAGE).then_some("$identify");
-    let (app_of_work, query_of_work) = (Arc::clone(&app), query.clone());
-    let batch = aside(body, move |body| {
-        let text = decode(&headers, &query_of_work, &body, BODY_BYTES_MAX)?;
-        leniently(&text, |text| read(&app_of_work, &query_of_work, unnamed, text))
-    });
+    let batch = {
+        let (app, query) = (Arc::clone(&app), query.clone());
+        aside(body, move |body| {
+            let text = decode(&headers, &query, &body, BODY_BYTES_MAX)?;
+            leniently(&text, |text| read(&app, &query, unnamed, text))
+        })
+    };
     let batch = match batch.await {
         Ok(batch) => batch,
         Err(refusal) => {

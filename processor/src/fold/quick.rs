@@ -27,7 +27,7 @@ impl Fold {
         record: LogRecord<'_>,
     ) -> Option<Effect> {
         let value = record.value?;
-        let mut glance = self.reading.format.glance(value)?;
+        let glance = self.reading.format.glance(value)?;
         let name = glance.name();
         let project = catalog.project(glance.token()?)?;
         if says_more(name) || may_write(value) {

@@ -44,10 +44,10 @@ impl<'a> Glance<'a> {
         self.fields.event.as_text().unwrap_or_default()
     }
 
-    /// Reads on, once, and gives the event with the properties of these names in the place of all.
+    /// Reads on, and gives the event with the properties of these names in the place of all.
     /// Nothing where [`super::Format::parse`] has to be asked: whether it is an event at all, and
     /// what it holds.
-    pub fn pick<'p>(&mut self, wanted: &'p [String]) -> Option<(Event<'a>, Picked<'p>)> {
+    pub fn pick<'p>(mut self, wanted: &'p [String]) -> Option<(Event<'a>, Picked<'p>)> {
         let mut picked = Picked::default();
         while self.goes_on {
             match self.rest.key()? {

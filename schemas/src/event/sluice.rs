@@ -1,7 +1,6 @@
 //! Sluice's own record: `schemas/event.schema.json`.
 
 use std::fmt;
-use std::mem::take;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -14,7 +13,7 @@ use super::{Event, Skip};
 
 /// Reads a record's value, whose size was checked.
 pub(super) fn parse(value: &[u8]) -> Result<Event<'_>, Skip> {
-    let mut fields: Fields<'_> = serde_json::from_slice(value).map_err(|_| Skip::NotJson)?;
+    let fields: Fields<'_> = serde_json::from_slice(value).map_err(|_| Skip::NotJson)?;
     fields.event()
 }
 
@@ -43,16 +42,16 @@ impl<'a> Fields<'a> {
         Some(())
     }
 
-    /// Takes the event that they make up.
-    pub fn event(&mut self) -> Result<Event<'a>, Skip> {
+    /// The event that they make up.
+    pub fn event(self) -> Result<Event<'a>, Skip> {
         Ok(Event {
-            name: take(&mut self.event).event_name()?,
-            distinct_id: take(&mut self.distinct_id).distinct_id()?,
-            timestamp_ms: take(&mut self.timestamp).timestamp_ms()?,
-            uuid: take(&mut self.uuid).text(),
-            token: take(&mut self.token).text(),
+            name: self.event.event_name()?,
+            distinct_id: self.distinct_id.distinct_id()?,
+            timestamp_ms: self.timestamp.timestamp_ms()?,
+            uuid: self.uuid.text(),
+            token: self.token.text(),
             team_id: None,
-            properties: self.properties.take().and_then(Object::plain),
+            properties: self.properties.and_then(Object::plain),
             person_id: None,
             person_properties: None,
         })
