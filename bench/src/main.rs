@@ -11,6 +11,7 @@ mod evaluate;
 #[allow(dead_code, reason = "the tests use more of it")]
 mod event;
 mod fill;
+mod filling;
 mod flags;
 mod floor;
 mod hot_path;
@@ -91,6 +92,8 @@ enum Command {
     People(people::Arguments),
     /// Counts the members of a cohort, alone and beside ingestion.
     Members(members::Arguments),
+    /// Saves a new cohort in a node that has people, and times until its answers are exact.
+    Filling(filling::Arguments),
     /// Times the store alone: hits go in, and are made durable.
     State(state::Arguments),
     /// Times events from when they are handed over until a check says yes.
@@ -117,6 +120,7 @@ fn main() -> Outcome {
         Command::Positions(arguments) => positions::run(&arguments),
         Command::People(arguments) => people::run(&arguments),
         Command::Members(arguments) => members::run(&arguments),
+        Command::Filling(arguments) => filling::run(&arguments),
         Command::State(arguments) => state::run(&arguments),
         Command::Visible(arguments) => visible::run(&arguments),
         Command::Ready(arguments) => people::ready(&arguments),

@@ -1,6 +1,5 @@
 //! Counts the members of a cohort, again and again, and what that costs beside ingestion.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,9 @@ use crate::Outcome;
 use crate::conditions::SECRET;
 use crate::people;
 use crate::wire::Connection;
+
+/// Connections that send events beside.
+const SENDERS: u64 = 2;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -54,36 +56,18 @@ fn ingest(
     seconds: u64,
     counting: bool,
 ) -> Result<(f64, Counts), Box<dyn std::error::Error>> {
-    let (stop, sent) = (AtomicBool::new(false), AtomicU64::new(0));
-    let began = Instant::now();
-    let mut counts = Counts::new();
-    let outcome = thread::scope(|scope| {
-        let senders: Vec<_> = (0..2)
-            .map(|number| {
-                let (stop, sent) = (&stop, &sent);
-                scope.spawn(move || {
-                    let people = arguments.people;
-                    people::send_until(&arguments.url, (number, people), stop, sent)
-                })
-            })
-            .collect();
-        let end = Duration::from_secs(seconds);
-        let mut outcome: Outcome = Ok(());
-        while began.elapsed() < end && outcome.is_ok() {
+    people::beside(&arguments.url, arguments.people, SENDERS, || {
+        let mut counts = Counts::new();
+        let end = Instant::now() + Duration::from_secs(seconds);
+        while Instant::now() < end {
             let next = Instant::now() + Duration::from_millis(arguments.every);
             if counting {
-                outcome = counts.add(arguments);
+                counts.add(arguments)?;
             }
             thread::sleep(next.saturating_duration_since(Instant::now()));
         }
-        stop.store(true, Ordering::Relaxed);
-        for sender in senders {
-            sender.join().map_err(|_| "a sender panicked")??;
-        }
-        outcome
-    });
-    outcome?;
-    Ok((sent.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64(), counts))
+        Ok(counts)
+    })
 }
 
 /// How long counts took, and what they said last.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -82,8 +83,37 @@ fn send(arguments: &Arguments, number: u64) -> Result<(), String> {
     Ok(())
 }
 
+/// Does something while so many connections send as many events of random people as are taken.
+/// Returns how many those were a second, and what came of it.
+///
+/// # Errors
+/// When that fails, or a batch isn't taken.
+pub fn beside<T>(
+    url: &str,
+    people: u64,
+    senders: u64,
+    work: impl FnOnce() -> Result<T, Box<dyn std::error::Error>>,
+) -> Result<(f64, T), Box<dyn std::error::Error>> {
+    let (stop, sent) = (AtomicBool::new(false), AtomicU64::new(0));
+    let began = Instant::now();
+    let done = thread::scope(|scope| {
+        let sender = |number| {
+            let (stop, sent) = (&stop, &sent);
+            scope.spawn(move || send_until(url, (number, people), stop, sent))
+        };
+        let senders: Vec<_> = (0..senders).map(sender).collect();
+        let done = work();
+        stop.store(true, Ordering::Relaxed);
+        for sender in senders {
+            sender.join().map_err(|_| "a sender panicked")??;
+        }
+        done
+    })?;
+    Ok((sent.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64(), done))
+}
+
 /// Sends more and more events of random people until told to stop, and counts what is taken.
-pub fn send_until(
+fn send_until(
     url: &str,
     (number, people): (u64, u64),
     stop: &AtomicBool,
@@ -143,6 +173,6 @@ pub fn ready(arguments: &ReadyArguments) -> Outcome {
 }
 
 /// An id of 36 characters that is the person's own.
-fn distinct_id(person: u64) -> String {
+pub fn distinct_id(person: u64) -> String {
     Dice::new(person).uuid()
 }

@@ -1,0 +1,107 @@
+//! Saves a new cohort in a node that has people, and times until its answers are exact.
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::Outcome;
+use crate::conditions::{PEOPLE_EVENTS, TOKEN};
+use crate::dice::Dice;
+use crate::event::now_ms;
+use crate::people::{beside, distinct_id};
+use crate::rule::{self, Rule};
+use crate::wire::Connection;
+
+const ASKED_EVERY: Duration = Duration::from_millis(20);
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[arg(long, default_value = "http://127.0.0.1:7070")]
+    url: String,
+    /// The folder of projects, as `bench definitions --set people` wrote it.
+    #[arg(long)]
+    dir: PathBuf,
+    /// How many people `bench people` made active.
+    #[arg(long, default_value_t = 1_000_000)]
+    people: u64,
+    /// Measures ingestion for this many seconds first, and saves the cohort beside it.
+    #[arg(long, value_name = "SECONDS")]
+    beside: Option<u64>,
+    /// Connections that send events meanwhile.
+    #[arg(long, default_value_t = 4)]
+    senders: u64,
+    /// How many people are asked for once it is filled.
+    #[arg(long, default_value_t = 1_000)]
+    sample: u64,
+    /// How long to wait for it, in seconds.
+    #[arg(long, default_value_t = 300)]
+    limit: u64,
+}
+
+pub fn run(arguments: &Arguments) -> Outcome {
+    let Arguments { url, people, senders, .. } = arguments;
+    let Some(seconds) = arguments.beside else {
+        println!("saved -> exact: {:.1} s", fill(arguments)?.as_secs_f64());
+        return Ok(());
+    };
+    let wait = || {
+        thread::sleep(Duration::from_secs(seconds));
+        Ok(())
+    };
+    let (without, ()) = beside(url, *people, *senders, wait)?;
+    println!("ingestion without filling: {without:.0} events/s");
+    let (with, took) = beside(url, *people, *senders, || fill(arguments))?;
+    println!("saved -> exact beside it: {:.1} s", took.as_secs_f64());
+    println!("ingestion meanwhile: {with:.0} events/s, {:.0} %", 100.0 * with / without);
+    Ok(())
+}
+
+/// How long it takes from when a cohort is saved that nothing was kept for.
+fn fill(arguments: &Arguments) -> Result<Duration, Box<dyn std::error::Error>> {
+    let key = format!("since-{}", now_ms());
+    // Everybody did it twice; it looks further back than whatever is there.
+    let within_s = 86_400 + now_ms() / 1_000 % 86_400;
+    for (path, text) in rule::files(&key, &Rule::did(PEOPLE_EVENTS[0], ">= 2", within_s)) {
+        let path = arguments.dir.join("load").join(path);
+        // Renamed, so that the node never reads half of it.
+        let whole = path.with_extension("saved");
+        fs::write(&whole, text)?;
+        fs::rename(&whole, &path)?;
+    }
+    let saved = Instant::now();
+    let mut connection = Connection::open(&arguments.url)?;
+    let mut is_on = |person: u64| -> Result<Option<bool>, Box<dyn std::error::Error>> {
+        let asked = json!({
+            "token": TOKEN, "distinct_id": distinct_id(person), "flag_keys": [key],
+        });
+        let reply = connection.post("/flags/?v=2", asked.to_string().as_bytes())?;
+        if reply.status == 503 {
+            return Ok(None);
+        }
+        let answer: Value = serde_json::from_slice(reply.body)?;
+        let flag = &answer["flags"][&key];
+        let is_known = flag.is_object() && flag["failed"] != json!(true);
+        Ok(is_known.then(|| flag["enabled"] == json!(true)))
+    };
+    // Of some it is known at once, by what was kept for others.
+    let mut dice = Dice::new(arguments.people);
+    let (mut took, mut left) = (Duration::ZERO, arguments.sample);
+    while left > 0 {
+        let person = dice.below(arguments.people);
+        while is_on(person)?.is_none() {
+            if saved.elapsed() > Duration::from_secs(arguments.limit) {
+                return Err("it is still not filled".into());
+            }
+            thread::sleep(ASKED_EVERY);
+            took = saved.elapsed();
+        }
+        if is_on(person)? != Some(true) {
+            return Err(format!("person {person} is not in").into());
+        }
+        left -= 1;
+    }
+    Ok(took)
+}
