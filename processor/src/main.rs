@@ -15,7 +15,7 @@ use processor::log::embedded::{Embedded, Retention};
 use processor::log::kafka::{Kafka, Topic};
 use processor::node::{self, Node};
 use processor::settings::{LogKind, Settings};
-use processor::{definitions, dev, examples, explain, import, lookup};
+use processor::{definitions, dev, examples, explain, import, lookup, priority};
 use schemas::append::Append;
 use schemas::event::Format;
 use tracing_subscriber::EnvFilter;
@@ -151,6 +151,8 @@ fn worker<L: Log + Append>(app: &App<lookup::Here, L>) -> std::io::Result<Worker
     let patience = Patience { headers: app.request_within, drain: DRAIN_WAIT };
     let (pressure, elapsed) = (Arc::clone(&app.pressure), Arc::clone(&app.monotonic));
     Worker::start(router(app), patience, move || {
+        // Somebody's page waits for what takes a tenth of a millisecond.
+        priority::cut_in();
         if let Err(error) = evaluator::probe::start(&pressure, &elapsed) {
             tracing::warn!(%error, "overload isn't noticed: nobody is turned away for it");
         }

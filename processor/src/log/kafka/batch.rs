@@ -1,4 +1,4 @@
-//! Records taken from librdkafka many at a time: all the unsafe code that Sluice has.
+//! Records taken from librdkafka many at a time: all the unsafe code that reading takes.
 //!
 //! The safe way hands over one event per record: a lock, two looks at the clock and an allocation
 //! each. Here what partitions deliver is led into one queue, which is emptied at once.
