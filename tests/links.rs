@@ -40,6 +40,20 @@ fn more_links_than_are_kept_are_cut_alike() {
     }
 }
 
+/// They are kept beside the others, however many those are.
+#[test]
+fn whoever_has_as_many_links_as_are_kept_is_still_told_apart_by_the_pipeline() {
+    let mut record = Record::default();
+    for number in 0..LINKS_MAX as i64 {
+        let (role, other) = (Role::Owns, format!("visit {number}").into());
+        record.link(&Link { stamp: Entry::new(START_MS + number, 0), role, other });
+    }
+    let late = Entry::new(START_MS + 5_000, 0);
+    assert_eq!(record.carry(late, "P1"), Carrying::Other);
+    assert_eq!(record.links().next().map(|link| link.other.into_owned()), Some("P1".into()));
+    assert_eq!(record.links().count(), LINKS_MAX + 1);
+}
+
 /// A link is for good: it doesn't go when the windows beside it do.
 #[test]
 fn links_outlive_windows() {

@@ -208,7 +208,8 @@ mod tests {
             (r#"{"event":7,"distinct_id":"a"}"#, Skip::NoEvent),
             (r#"{"event":"e"}"#, Skip::NoDistinctId),
             (r#"{"event":"e","distinct_id":""}"#, Skip::NoDistinctId),
-            (r#"{"event":"e","distinct_id":{"a":1}}"#, Skip::NoDistinctId),
+            (r#"{"event":"e","distinct_id":{"a":1,"b":2}}"#, Skip::NoDistinctId),
+            (r#"{"event":"e","distinct_id":["a","b"]}"#, Skip::NoDistinctId),
             (r#"{"event":"e","distinct_id":"a","timestamp":"noon"}"#, Skip::BadTimestamp),
             (r#"{"event":"e","distinct_id":"a","timestamp":[]}"#, Skip::BadTimestamp),
         ] {
@@ -221,6 +222,17 @@ mod tests {
         let bytes = vec![b' '; RECORD_BYTES_MAX + 1];
         assert_eq!(Format::Sluice.parse(&bytes).err(), Some(Skip::TooLarge));
         assert_eq!(Format::Sluice.parse(&bytes[1..]).err(), Some(Skip::NotJson));
+    }
+
+    /// Else what is too large would pass for an event that nobody watches.
+    #[test]
+    fn a_glance_sees_no_larger_records_than_reading_does() {
+        let mut bytes = br#"{"event":"e","distinct_id":"a"}"#.to_vec();
+        bytes.resize(RECORD_BYTES_MAX + 1, b' ');
+        assert!(Format::Sluice.glance(&bytes).is_none());
+        bytes.pop();
+        let glance = Format::Sluice.glance(&bytes).expect("no larger than the bound");
+        assert_eq!(glance.name(), "e");
     }
 
     #[test]

@@ -62,3 +62,34 @@ impl Record {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::properties::{Kind, Register};
+    use crate::window::Keep;
+
+    const KEPT: Kept = Kept { keep: Keep::Newest, k: 3, horizon_ms: 60_000 };
+
+    fn at(ms: i64) -> Entry {
+        Entry::new(1_790_000_000_000 + ms, 7)
+    }
+
+    #[test]
+    fn the_very_instant_is_forgotten_and_the_next_millisecond_is_not() {
+        let left = |until_ms| {
+            let mut record = Record::default();
+            record.fold(MatcherId(1), KEPT, at(1).into());
+            record.link(&Link { stamp: at(2), role: Role::Owns, other: "phone".into() });
+            let (key, kind, value) = ("plan".into(), Kind::Set, "7".into());
+            record.write(&Register { key, kind, stamp: at(3), value });
+            let changed = record.forget(at(until_ms).time_ms(), |_| Some(KEPT));
+            let left = [record.windows().count(), record.links().count()];
+            (left, record.registers().count(), changed)
+        };
+        assert_eq!(left(0), ([1, 1], 1, false));
+        assert_eq!(left(1), ([0, 1], 1, true));
+        assert_eq!(left(2), ([0, 0], 1, true));
+        assert_eq!(left(3), ([0, 0], 0, true));
+    }
+}

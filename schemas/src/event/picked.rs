@@ -90,3 +90,16 @@ impl<'de, 'p> Visitor<'de> for Picking<'p> {
 
 #[derive(serde::Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_is_no_object_nothing_is_picked() {
+        let wanted = ["a".to_owned()];
+        for properties in ["[]", r#"["a","b"]"#, r#""a""#, "7", "-7", "0.5", "true", "null", ""] {
+            assert!(Picked::from_text(properties, &wanted).0.is_empty(), "{properties}");
+        }
+    }
+}

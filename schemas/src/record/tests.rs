@@ -171,3 +171,21 @@ fn values_are_forgotten_up_to_the_instant() {
         assert!(record.is_empty(), "{keep:?}");
     }
 }
+
+/// What stands there counts only as long as nothing takes its place.
+#[test]
+fn properties_take_as_many_bytes_as_the_bound_and_no_more() {
+    const MAX: usize = properties::PROPERTIES_BYTES_MAX;
+    let mut record = Record::default();
+    let mut write = |key: &str, ms, bytes: usize| {
+        let (key, kind, value) = (key.into(), properties::Kind::Set, "".into());
+        let register = Register { key, kind, stamp: at(ms, 1), value };
+        let value = "7".repeat(bytes - register.stored_len());
+        record.write(&Register { value: value.into(), ..register })
+    };
+    assert!(!write("plan", 1, MAX + 1) && write("plan", 1, MAX));
+    assert!(!write("plan", 2, MAX + 1) && write("plan", 2, MAX));
+    assert!(!write("name", 3, 30));
+    assert!(write("plan", 4, MAX - 30) && write("name", 4, 30));
+    assert!(!write("name", 5, 31) && write("name", 5, 29));
+}
