@@ -5,7 +5,7 @@
 use crate::comparison::Comparison;
 use crate::decimal::Decimal;
 use crate::ids::MatcherId;
-use crate::time::{DAY_MS, HOUR_MS};
+use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::window::Kept;
 
 /// One question about a person's events.
@@ -227,25 +227,26 @@ impl<M> Step<M> {
 }
 
 impl Period {
-    /// The shortest there is, in milliseconds, and so the length of the stretches that tell in
-    /// which there were events. Clocks change within an hour at a quarter of one, and a day is
-    /// shorter by the hours that they are put forward.
-    pub fn shortest_ms(self) -> i64 {
+    /// How long the stretches are that tell in which of them there were events, in milliseconds:
+    /// so short that none of them meets three, whatever clocks do.
+    pub fn stretch_ms(self) -> i64 {
         match self {
-            Period::Hour => HOUR_MS / 4,
+            Period::Hour => 30 * MINUTE_MS,
             Period::Day => 20 * HOUR_MS,
             Period::Week => 6 * DAY_MS,
             Period::Back(length_ms) => length_ms,
         }
     }
 
-    /// The longest there is, in milliseconds.
-    pub fn longest_ms(self) -> i64 {
+    /// How far back so many of them may reach, in milliseconds, with room for the one that is under
+    /// way and for a day of 25 hours.
+    pub fn reach_ms(self, periods: u16) -> i64 {
+        let periods = i64::from(periods);
         match self {
-            Period::Hour => HOUR_MS,
-            Period::Day => 28 * HOUR_MS,
-            Period::Week => 8 * DAY_MS,
-            Period::Back(length_ms) => length_ms,
+            Period::Hour => (periods + 1) * HOUR_MS,
+            Period::Day => (periods + 1) * DAY_MS,
+            Period::Week => periods * 7 * DAY_MS + DAY_MS,
+            Period::Back(length_ms) => periods.saturating_mul(length_ms),
         }
     }
 }

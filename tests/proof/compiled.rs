@@ -194,9 +194,9 @@ impl Compiled {
             question::Period::Back(length_ms) => Period::Back(length_ms),
         };
         let kept = Kept {
-            keep: Keep::Stretches(period.shortest_ms()),
+            keep: Keep::Stretches(period.stretch_ms()),
             k: 1,
-            horizon_ms: period.longest_ms() * i64::from(of_last),
+            horizon_ms: period.reach_ms(of_last),
         };
         let of = self.watch(which, Take::Nothing, kept);
         Condition::Behaviour(Behaviour::Regularly(Regularly { of, at_least, of_last, period }))

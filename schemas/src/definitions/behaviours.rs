@@ -8,7 +8,7 @@ use crate::catalog::Take;
 use crate::comparison::Comparison;
 use crate::decimal::Decimal;
 use crate::filter::Filter;
-use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, WINDOW_MS_MAX, length};
+use crate::time::{DAY_MS, WINDOW_MS_MAX, length};
 use crate::window::stretches::{STRETCHED_ENTRIES_MAX, entries_most};
 use crate::window::{ENTRIES_SUMMED, FOREVER_MS, Keep, Kept};
 
@@ -80,20 +80,12 @@ impl Events {
 
     /// In at least so many of the last periods.
     pub fn regularly(self, at_least: u16, of_last: u16, period: Period) -> Result<Draft, TooMuch> {
-        let periods = i64::from(of_last);
-        // A stretch is never longer than a period, whatever clocks do; the horizon has room for
-        // the period that is under way and for a day of 25 hours.
-        let (length_ms, horizon_ms) = match period {
-            Period::Hour => (30 * MINUTE_MS, (periods + 1) * HOUR_MS),
-            Period::Day => (20 * HOUR_MS, (periods + 1) * DAY_MS),
-            Period::Week => (6 * DAY_MS, periods * 7 * DAY_MS + DAY_MS),
-            Period::Back(length_ms) => (length_ms, periods.saturating_mul(length_ms)),
-        };
+        let horizon_ms = period.reach_ms(of_last);
         if horizon_ms > WINDOW_MS_MAX + 7 * DAY_MS {
             let message = format!("{of_last} periods reach back further than 400 days");
             return Err(TooMuch(message));
         }
-        let needs = stretches(1, length_ms, horizon_ms)?;
+        let needs = stretches(1, period.stretch_ms(), horizon_ms)?;
         let of = self.taking(Take::Nothing, needs);
         Ok(Draft::asking(Behaviour::Regularly(Regularly { of, at_least, of_last, period })))
     }
