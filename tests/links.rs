@@ -1,7 +1,7 @@
 //! The laws of a record's links: what is kept of them, and how they are stored.
 
 use schemas::ids::MatcherId;
-use schemas::links::{Carrying, LINKS_MAX, Link, Role};
+use schemas::links::{Carrying, LINKS_MAX, Link, Role, carries};
 use schemas::properties::{Kind, Register};
 use schemas::record::{Record, RecordError};
 use schemas::window::{Entry, Kept};
@@ -54,6 +54,23 @@ fn whoever_has_as_many_links_as_are_kept_is_still_told_apart_by_the_pipeline() {
     assert_eq!(record.links().count(), LINKS_MAX + 1);
 }
 
+/// Of two that come together, one may be earlier than all that are kept.
+#[test]
+fn whatever_comes_with_it_a_link_that_is_early_enough_is_kept() {
+    let owning = |numbers: &[i64]| {
+        let mut record = Record::default();
+        for number in numbers {
+            let (role, other) = (Role::Owns, format!("visit {number}").into());
+            record.link(&Link { stamp: Entry::new(START_MS + number, 0), role, other });
+        }
+        record
+    };
+    let numbers: Vec<i64> = (1..=LINKS_MAX as i64).collect();
+    let mut record = owning(&numbers);
+    record.merge(&owning(&[0, 5_000]), |_| None);
+    assert_eq!(record, owning(&[&[0], &numbers[..LINKS_MAX - 1]].concat()));
+}
+
 /// A link is for good: it doesn't go when the windows beside it do.
 #[test]
 fn links_outlive_windows() {
@@ -83,14 +100,25 @@ fn links_outlive_windows() {
 
 #[test]
 fn the_same_person_id_again_changes_a_stamp_at_most() {
-    let mut record = Record::default();
-    let mut told = |ms, person| record.carry(Entry::new(START_MS + ms, 0), person);
-    assert_eq!(told(5, "P1"), Carrying::Other);
-    assert_eq!((told(5, "P1"), told(4, "P1"), told(4, "P2")), {
-        use Carrying::Older;
-        (Older, Older, Older)
-    });
-    assert_eq!((told(6, "P1"), told(7, "P2")), (Carrying::Same, Carrying::Other));
+    let mut linked = Record::default();
+    let other = "phone".into();
+    linked.link(&Link { stamp: Entry::new(START_MS, 2), role: Role::Owns, other });
+    for mut record in [Record::default(), linked] {
+        let mut told = |ms, person| record.carry(Entry::new(START_MS + ms, 0), person);
+        assert_eq!(told(5, "P1"), Carrying::Other);
+        assert_eq!((told(5, "P1"), told(4, "P1"), told(4, "P2")), {
+            use Carrying::Older;
+            (Older, Older, Older)
+        });
+        assert_eq!((told(6, "P1"), told(7, "P2")), (Carrying::Same, Carrying::Other));
+    }
+}
+
+/// It is the same whenever it was made, so that it is stored once.
+#[test]
+fn that_a_person_has_an_id_is_stored_without_a_date() {
+    let stored = carries("ann").to_bytes();
+    assert_eq!(stored, [&[0; 12][..], &[5, 3, 0], b"ann"].concat());
 }
 
 /// Records that were stored before there were links, and before there were values.

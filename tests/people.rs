@@ -141,6 +141,14 @@ fn thousands_of_ids_are_cut_and_that_is_said() {
     });
     let twice = behind(&folded_backwards(&twice.collect::<Vec<_>>()), "ann");
     assert!(twice.is_cut && twice.ids.len() < 600, "{}", twice.ids.len());
+    // Nor does a second such id take back what the first has told.
+    let both = (0..500).flat_map(|number: i64| {
+        let visit = |own, at| identify(own, &format!("visit {number}"), number * 4 + at);
+        let always = |own, at| Linked { dangerously: true, ..visit(own, at) };
+        [visit("ann", 0), always("ann", 1), visit("ben", 2), always("ben", 3)]
+    });
+    let both = behind(&folded_backwards(&both.collect::<Vec<_>>()), "ann");
+    assert!(both.is_cut && both.ids.len() == 502, "{}", both.ids.len());
     let chain: Vec<Linked> = (0..2_000)
         .map(|number| identify(&format!("{number}"), &format!("{}", number + 1), number))
         .collect();

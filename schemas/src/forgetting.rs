@@ -92,4 +92,28 @@ mod tests {
         assert_eq!(left(2), ([0, 0], 1, true));
         assert_eq!(left(3), ([0, 0], 0, true));
     }
+
+    /// So that whoever is forgotten now takes along what they did with a fast clock.
+    #[test]
+    fn the_newest_thing_that_is_kept_is_known_whatever_it_is() {
+        let link = |ms| Link { stamp: at(ms), role: Role::Owns, other: "phone".into() };
+        for (hit_ms, link_ms) in [(1, 2), (2, 1)] {
+            let mut record = Record::default();
+            record.fold(MatcherId(1), KEPT, at(hit_ms).into());
+            record.link(&link(link_ms));
+            assert_eq!(record.newest_ms(|_| Some(KEPT)), Some(at(2).time_ms()));
+        }
+        assert_eq!(Record::default().newest_ms(|_| Some(KEPT)), None);
+    }
+
+    #[test]
+    fn of_several_links_those_go_whose_other_end_is_forgotten() {
+        let mut record = Record::default();
+        for (ms, other) in [(1, "phone"), (2, "tablet")] {
+            record.link(&Link { stamp: at(ms), role: Role::Owns, other: other.into() });
+        }
+        record.unlink(|link| link.other == "phone");
+        let left: Vec<_> = record.links().map(|link| link.other.into_owned()).collect();
+        assert_eq!(left, ["tablet"]);
+    }
 }

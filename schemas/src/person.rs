@@ -184,3 +184,59 @@ fn is_carried(record: &Record, person_id: &str) -> bool {
     let newest = record.links().next();
     newest.is_some_and(|link| link.role == Role::Carried && link.other == person_id)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::links::{Link, carries};
+    use crate::window::Entry;
+
+    /// Ann, who logged in on a phone; she and a tablet are the same person to the pipeline.
+    fn ann() -> BTreeMap<Bearer, Record> {
+        let stamp = Entry::new(1_790_000_000_000, 1);
+        let mut records: BTreeMap<Bearer, Record> = BTreeMap::new();
+        let mut of = |bearer: Bearer, link: &Link<'_>| {
+            records.entry(bearer).or_default().link(link);
+        };
+        let id = |id: &str| Bearer::Id(id.to_owned());
+        of(id("ann"), &Link { stamp, role: Role::Owns, other: "phone".into() });
+        of(id("phone"), &Link { stamp, role: Role::Belongs, other: "ann".into() });
+        for one in ["ann", "tablet"] {
+            of(id(one), &Link { stamp, role: Role::Carried, other: "P1".into() });
+            of(Bearer::Carried("P1".to_owned()), &carries(one));
+        }
+        records
+    }
+
+    fn names(records: &BTreeMap<Bearer, Record>) -> Vec<String> {
+        let read =
+            |bearer: &Bearer| Ok::<_, Infallible>(records.get(bearer).cloned().unwrap_or_default());
+        let Ok(person) = Person::behind(&["ann"], read);
+        person.names()
+    }
+
+    /// What comes of a link is told by both of its ends: one may be forgotten, or not read yet.
+    #[test]
+    fn one_end_of_a_link_joins_nobody() {
+        let mut records = ann();
+        assert_eq!(names(&records), ["ann", "phone", "tablet"]);
+        records.remove(&Bearer::Id("phone".to_owned()));
+        assert_eq!(names(&records), ["ann", "tablet"]);
+        records.remove(&Bearer::Id("tablet".to_owned()));
+        assert_eq!(names(&records), ["ann"]);
+    }
+
+    /// By which a list of members passes most of a person's ids without asking about the others.
+    #[test]
+    fn an_id_that_belongs_to_another_is_never_the_first() {
+        let mut records = ann();
+        let phone = records.get_mut(&Bearer::Id("phone".to_owned())).expect("a phone");
+        phone.carry(Entry::new(1_790_000_000_001, 2), "P2");
+        for (id, never) in [("ann", false), ("phone", true), ("tablet", false)] {
+            assert_eq!(is_never_first(&records[&Bearer::Id(id.to_owned())]), never, "{id}");
+        }
+    }
+}

@@ -80,6 +80,7 @@ mod tests {
             (r#"{"uuid":"u","token":"shop","event":"view","properties":{"#, Some("shop"), "view"),
             (" {\n\"offset\" : 1.5e3 ,\t\"a\":null, \"event\" : \"käse\" }", None, "käse"),
             (r#"{"token":"a","token":"b","event":"x","event":"y"}"#, Some("a"), "x"),
+            (r#"{"no #1]":"not the token","event":"view"}"#, None, "view"),
             (r#"{"more":{"event":[1]},"token":"\u0061","event":"v\u00e9lo"}"#, Some("a"), "vélo"),
         ] {
             let found = (token.map(str::to_owned), name.to_owned());
@@ -102,6 +103,7 @@ mod tests {
             r#"{"a":"event"}"#,
             r#"{"event":"view"#,
             r#"{"event":"view""#,
+            r#"{"event":"of eight"#,
             "{\"event\":\"a\tb\"}",
             "{\"event\":\"a\tb\",\"uuid\":\"of more than eight\"}",
         ] {
@@ -128,6 +130,8 @@ mod tests {
                 format!(r#"{{"event":"e","properties":{properties},"distinct_id":"ann"}} "#);
             assert_eq!(price(&record).as_deref(), Some(picked), "{record}");
         }
+        let short = r#"{"event":"e","distinct_id":"ann","a":1}"#;
+        assert_eq!(price(short).as_deref(), Some("ann "), "to its very end");
     }
 
     #[test]

@@ -25,6 +25,8 @@ fn a_copy_that_is_older_than_all_that_is_kept_leaves_no_silent_hole() {
     assert_eq!(times, [9, 8, 5].map(|ms| at(ms, 0).time_ms()));
     // 7 and 6 were pushed out, and nobody knows of them any more.
     assert_eq!(record.window(MATCHER).lost_ms(), Some(at(8, 0).time_ms()));
+    record.fold(MATCHER, Kept::newest(3, 60_000), at(3, 4).into());
+    assert_eq!(record.window(MATCHER).lost_ms(), Some(at(8, 0).time_ms()), "no less is lost");
     let mut merged = folded(&[(20, 9)]);
     merged.merge(&record, |_| Some(Kept::newest(3, 60_000)));
     assert_eq!(merged.window(MATCHER).lost_ms(), Some(at(8, 0).time_ms()));
@@ -114,11 +116,15 @@ fn a_copy_inside_a_window_that_is_not_full_loses_nothing() {
 
 #[test]
 fn records_of_version_1_are_read() {
-    let record = folded(&[(9, 4), (10, 5)]);
+    let mut record = folded(&[(9, 4), (10, 5)]);
+    record.fold(MatcherId(8), Kept::newest(3, 60_000), at(11, 6).into());
     let mut old = record.as_bytes().to_vec();
     old[0] = 1;
-    // It told how many entries there were.
-    old[HEADER_BYTES + 4..HEADER_BYTES + 6].copy_from_slice(&2u16.to_le_bytes());
+    // It told how many entries there were, of each window.
+    let second = HEADER_BYTES + WINDOW_HEADER_BYTES + 2 * ENTRY_BYTES;
+    for (window, entries) in [(HEADER_BYTES, 2u16), (second, 1)] {
+        old[window + 4..window + 6].copy_from_slice(&entries.to_le_bytes());
+    }
     assert_eq!(Record::from_bytes(&old), Ok(record));
     old.truncate(old.len() - 1);
     assert_eq!(Record::from_bytes(&old), Err(RecordError::Torn));
