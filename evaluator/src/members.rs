@@ -286,3 +286,6 @@ impl Member {
         Member { distinct_id, distinct_ids }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,6 +102,10 @@ mod tests {
         };
         assert!(is_held_out("user-31", 2.0) && !is_held_out("user-31", 1.9));
         assert!(is_held_out("", 100.0) && !is_held_out("", 0.0));
+        // The edge is in, as that of a rollout is.
+        let edge = hash_of(&["holdout-", "user-31"]) * 100.0;
+        assert_eq!(edge / 100.0, hash_of(&["holdout-", "user-31"]));
+        assert!(is_held_out("user-31", edge));
     }
 
     #[test]

@@ -55,13 +55,16 @@ fn an_open_rule_fails_a_flag_only_if_it_could_change_it() {
 #[test]
 fn an_open_rule_with_another_variant_fails() {
     let variants = "variants: { a: 50%, b: 50% }\n";
-    let pinned = |first: &str| {
-        let rules =
-            format!("[{{ when: {{ cohort: added }}, variant: {first} }}, {{ variant: b }}]");
+    let pinned = |open: &[&str]| {
+        let open =
+            open.iter().map(|arm| format!("{{ when: {{ cohort: added }}, variant: {arm} }}"));
+        let rules = format!("[{}, {{ variant: b }}]", open.collect::<Vec<_>>().join(", "));
         open_flag("layout", &format!("{variants}rules: {rules}\n"))
     };
-    assert_eq!(pinned("a")["failed"], true);
-    let same = pinned("b");
+    for one_of_them_differs in [&["a"][..], &["a", "b"], &["b", "a"]] {
+        assert_eq!(pinned(one_of_them_differs)["failed"], true, "{one_of_them_differs:?}");
+    }
+    let same = pinned(&["b"]);
     assert_eq!((&same["variant"], &same["reason"]["condition_index"]), (&json!("b"), &json!(1)));
 }
 
@@ -77,6 +80,7 @@ fn the_best_reason_is_told_and_the_later_of_two() {
     let told = |code: &str, index: usize| (json!(code), json!(index));
     assert_eq!(rules(&format!("{nobody}, {nobody}")), told("no_condition_match", 1));
     assert_eq!(rules(&format!("{missed}, {nobody}")), told("out_of_rollout_bound", 0));
+    assert_eq!(rules(&format!("{nobody}, {missed}")), told("out_of_rollout_bound", 1));
     assert_eq!(rules(&format!("{missed}, {missed}, {nobody}")), told("out_of_rollout_bound", 1));
     assert_eq!(rules(&format!("{missed}, {{ rollout: 1% }}")), told("condition_match", 1));
 }

@@ -110,6 +110,48 @@ fn an_edit_that_is_being_filled_is_told() {
         let members = &explained["cohorts"][0]["members"]["all"];
         assert_eq!(members.as_array().expect("a list").len(), 1, "{explained:#}");
     }
+    shop.did("ann", "added to cart", 0);
+    assert_eq!(offer(&shop)["is"]["value"], true, "she needn't have searched yet");
+}
+
+/// Of each matcher that is asked: what for, which event, how many of its hits, and from when on.
+#[test]
+fn a_condition_tells_which_events_it_looks_at() {
+    let ago = |members: &str| format!("members: {members}\n");
+    let project = "token: phc_shop\nsecrets: [ phs_shop ]\n";
+    let shop = Shop::with(&[
+        ("shop/project.yaml", project),
+        ("shop/cohorts/first.yaml", &ago("{ first: a, within: 1h }")),
+        ("shop/cohorts/last.yaml", &ago("{ last: a, within: 1h }")),
+        ("shop/cohorts/before.yaml", &ago("{ last: a, ago: '>= 1h' }")),
+        (
+            "shop/cohorts/steps.yaml",
+            &ago("{ sequence: [ { did: a }, { did: b } ], within: 1h, without: { did: c } }"),
+        ),
+    ]);
+    ["a", "a", "b"].iter().zip(0..).for_each(|(event, after_ms)| shop.did("ann", event, after_ms));
+    shop.at(MINUTE_MS);
+    let seen = |cohort: &str| {
+        let explained = ask(&shop, &format!("cohort={cohort}&distinct_id=ann"), &[]).json();
+        let seen = explained["cohorts"][0]["members"]["seen"].clone();
+        let seen = seen.as_array().expect("a list").clone();
+        let told = seen.iter().map(|one| {
+            let text = |name: &str| one[name].as_str().unwrap_or("-").to_owned();
+            format!("{}: {} {}", text("role"), text("event"), one["in_all"])
+        });
+        (told.collect::<Vec<_>>(), seen[0]["after"].is_null())
+    };
+    assert_eq!(seen("first"), (vec!["first: a 1".to_owned()], false));
+    assert_eq!(seen("last"), (vec!["last: a 1".to_owned()], false));
+    assert_eq!(seen("before"), (vec!["last: a 0".to_owned()], true));
+    let steps = ["step 1: a 2", "without, before step 2: c 0", "step 2: b 1"].map(str::to_owned);
+    assert_eq!(seen("steps"), (steps.to_vec(), false));
+    let shop = Shop::open();
+    let number =
+        || offer(&shop)["cohorts"][0]["members"]["all"][0]["seen"][0]["number"]["said"].clone();
+    assert_eq!(number(), "0");
+    shop.state().unknown = Some(Unknown::CatchingUp);
+    assert_eq!(number(), Value::Null, "it isn't known");
 }
 
 #[test]

@@ -82,6 +82,22 @@ fn a_log_that_is_out_of_reach_costs_nobody_their_variant_for_now() {
     assert_eq!(answer.header("sluice-position"), Some("0:0,2:7"), "not read yet");
 }
 
+/// Whoever the visitor was, a switch that is on for all in the end is on.
+#[test]
+fn what_nobody_can_change_is_known_though_state_is_not() {
+    let switch = |last: f64| {
+        let group = |percent: f64| json!({ "properties": [], "rollout_percentage": percent });
+        let filters = json!({ "groups": [group(50.0), group(last)] });
+        let shop = shop(&[("f", json!({ "filters": filters }))]);
+        shop.state().unknown = Some(Unknown::Store);
+        shop.flag("ann", "f")
+    };
+    let on = switch(100.0);
+    assert_eq!((&on["enabled"], on.get("failed")), (&json!(true), None), "{on}");
+    let open = switch(60.0);
+    assert_eq!((&open["enabled"], &open["failed"]), (&json!(false), &json!(true)), "{open}");
+}
+
 /// What can't be read may be kept already; whatever comes twice, the earliest stays.
 #[test]
 fn what_is_unknown_is_kept_once_more_and_said_to_be() {

@@ -188,6 +188,25 @@ fn devices_have_flags_too() {
     assert_eq!(told(&flag(pinned), json!({})), is("b", "condition_match", Some(0)));
     let plain = json!({ "groups": [{ "properties": [] }] });
     assert_eq!(told(&flag(plain), json!({})), is(true, "condition_match", Some(0)));
+    let one = json!({ "groups": [{ "properties": [] }], "multivariate": { "variants": [
+        { "key": "a", "rollout_percentage": 0 },
+        { "key": "b", "rollout_percentage": 100 },
+    ] } });
+    assert_eq!(told(&flag(one), json!({})), is("b", "condition_match", Some(0)));
+    // Of half of them nobody knows whether it is one.
+    let some = json!({ "groups": [{ "properties": [], "rollout_percentage": 50 }] });
+    assert_eq!(told(&flag(some), json!({})), is(false, "out_of_rollout_bound", Some(0)));
+}
+
+/// That nobody has a group says less than that somebody doesn't match.
+#[test]
+fn the_reason_of_a_person_is_told_rather_than_that_of_a_group() {
+    let group = json!({ "properties": [], "aggregation_group_type_index": 0 });
+    let nobody = json!({ "properties": [person("distinct_id", "x")] });
+    let told = |groups: [&Value; 2]| told(&shop(&[("f", json!({ "groups": groups }))]), json!({}));
+    assert_eq!(told([&group, &nobody]), is(false, "no_condition_match", Some(1)));
+    assert_eq!(told([&nobody, &group]), is(false, "no_condition_match", Some(0)));
+    assert_eq!(told([&group, &group]), is(false, "no_group_type", Some(1)));
 }
 
 /// A group is read only where a flag asks what the request doesn't say.
