@@ -100,7 +100,8 @@ impl Checkpoint {
 fn events() -> Vec<(Json, Outcome)> {
     use Outcome::{Folded, Known, Unwatched};
     let visitor = json!({ "$anon_distinct_id": "visitor" });
-    let acme = json!({ "$group_type": "company", "$group_key": "acme", "$group_set": { "a": 1 } });
+    let acme =
+        json!({ "$group_type": "company", "$group_key": "acme", "$group_set": { "a": 1, "b": 2 } });
     let called = json!({ "$feature_flag": "offer", "$feature_flag_response": true });
     let given = json!({ "identifier": "visitor", "flags": ["offer"] });
     let pro = json!({ "plan": "pro" });
@@ -275,4 +276,29 @@ fn whom_posthogs_pipeline_takes_somebody_for_is_kept_on_both_sides() {
     let mut filling = Node::filling(Format::Clickhouse);
     filling.fold(&row("added", person_id, &json!({})));
     assert!(!filling.checkpoint().of_id("ann").has_links());
+}
+
+/// Each end of a link may be new by itself, and so may what its event says besides.
+#[test]
+fn whatever_of_an_event_is_new_is_durable() {
+    let mut node = Node::new(Format::Sluice);
+    let mut fold = |event: &str, who: &str, after_ms: i64, properties: Json| {
+        node.fold(&json!({ "event": event, "distinct_id": who, "timestamp": RECORD_MS + after_ms,
+            "properties": properties }))
+    };
+    let login = |plan: &str| json!({ "$anon_distinct_id": "visitor", "$set": { "plan": plan } });
+    let visitor = json!({ "$anon_distinct_id": "visitor" });
+    assert_eq!(fold("$identify", "ann", 0, login("pro")), Outcome::Folded);
+    assert_eq!(fold("$identify", "ann", 1, login("free")), Outcome::Folded, "another plan");
+    assert_eq!(fold("$identify", "ann", 2, visitor.clone()), Outcome::Known);
+    assert_eq!(fold("$identify", "ben", 3, visitor), Outcome::Folded, "whom ann has already");
+    let given = json!({ "identifier": "visitor", "flags": ["offer"] });
+    assert_eq!(fold("$sluice_keep", "cho", 4, given), Outcome::Folded);
+    let taken = node.checkpoint();
+    for id in ["ann", "ben", "visitor"] {
+        assert_eq!(taken.of_id(id).links().count(), 1, "{id}");
+    }
+    for id in ["ann", "cho"] {
+        assert_eq!(taken.of_id(id).registers().count(), 1, "{id}");
+    }
 }

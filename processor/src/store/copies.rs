@@ -70,3 +70,33 @@ impl Copies {
         self.next += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use schemas::ids::ProjectId;
+
+    use super::*;
+    use crate::store::PersonKey;
+
+    fn places(copies: &mut Copies) -> Vec<Vec<u8>> {
+        let mut places = Vec::new();
+        while let Some(copy) = copies.here() {
+            places.push(copy.place.to_vec());
+            copies.step();
+        }
+        places
+    }
+
+    #[test]
+    fn whoever_was_met_last_is_not_met_again() {
+        let mut copies = Copies::default();
+        for id in ["ann", "ben", "cho"] {
+            copies.add(PersonKey::new(ProjectId(1), id).bytes(), &[], true);
+        }
+        copies.sort(&[]);
+        let all = places(&mut copies);
+        assert!(all.len() == 3 && all.is_sorted());
+        copies.sort(&all[0]);
+        assert_eq!(places(&mut copies), all[1..]);
+    }
+}

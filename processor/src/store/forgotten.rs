@@ -109,3 +109,24 @@ impl Forgotten {
 pub fn hash(person: &[u8]) -> u128 {
     xxhash_rust::xxh3::xxh3_128(person)
 }
+
+#[cfg(test)]
+mod tests {
+    use schemas::ids::ProjectId;
+
+    use super::*;
+
+    #[test]
+    fn whoever_is_forgotten_again_while_that_is_written_is_written_again() {
+        let forgotten = Forgotten::default();
+        let ann = PersonKey::new(ProjectId(1), "ann");
+        assert!(forgotten.forget(ann.bytes(), 5));
+        let first = forgotten.fresh();
+        assert!(forgotten.forget(ann.bytes(), 9) && !forgotten.forget(ann.bytes(), 9));
+        forgotten.settle(&first);
+        let second = forgotten.fresh();
+        assert_eq!(second.iter().map(|(_, until_ms)| *until_ms).collect::<Vec<_>>(), [9]);
+        forgotten.settle(&second);
+        assert!(forgotten.fresh().is_empty());
+    }
+}

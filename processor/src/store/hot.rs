@@ -275,3 +275,6 @@ impl Hot {
 pub fn shard_of(hash: u64) -> usize {
     (hash >> SHARD_SHIFT) as usize
 }
+
+#[cfg(test)]
+mod tests;

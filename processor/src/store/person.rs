@@ -117,6 +117,9 @@ mod tests {
     fn what_is_kept_comes_back_whatever_it_grows_and_shrinks_to() {
         let key = PersonKey::new(ProjectId(7), "käthe");
         let mut person = Person::new(&key);
+        assert_eq!((person.bytes(), person.is_any(!0)), (48, false), "of an id of six bytes");
+        person.keep(&[7; 30]);
+        assert_eq!(person.bytes(), 80);
         person.set(5);
         for len in (0..200).chain([70_000]).chain((0..200).rev()) {
             let record: Vec<u8> = (0..len).map(|at| at as u8).collect();

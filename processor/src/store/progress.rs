@@ -136,3 +136,54 @@ impl PartitionProgress {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MATCHER: MatcherId = MatcherId(3);
+
+    fn of(states: &[MatcherProgress]) -> Progress {
+        let partition =
+            |state| PartitionProgress { matchers: [(MATCHER, state)].into(), ..Default::default() };
+        let partitions = (0..).zip(states.iter().map(|state| partition(*state))).collect();
+        Progress { partitions, matchers: [MATCHER].into() }
+    }
+
+    fn filling(percent: u8) -> MatcherProgress {
+        let (from, until) = (None, None);
+        MatcherProgress::Filling(Fill { from, until, since_ms: i64::MIN, percent })
+    }
+
+    #[test]
+    fn the_partition_that_is_furthest_behind_is_told() {
+        let since = MatcherProgress::Since(7);
+        for (states, coverage) in [
+            (&[filling(40), filling(20), filling(30)][..], Coverage::Filling { percent: 20 }),
+            (&[since, filling(20)], Coverage::Filling { percent: 20 }),
+            (&[since, MatcherProgress::Since(9), since], Coverage::Since(9)),
+        ] {
+            assert_eq!(of(states).coverage(MATCHER), coverage, "{states:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_new_matcher_nothing_is_filled() {
+        let mut progress = of(&[MatcherProgress::Since(7)]);
+        let new = MatcherId(4);
+        assert_eq!(progress.coverage(new), Coverage::Filling { percent: 0 });
+        assert_eq!(progress.take_up(&[MATCHER, new].into()), [new]);
+        assert_eq!(progress.coverage(new), Coverage::Filling { percent: 0 });
+        assert_eq!(progress.coverage(MATCHER), Coverage::Since(7));
+    }
+
+    #[test]
+    fn what_the_log_lost_is_known_of_no_matcher_and_no_less_than_before() {
+        for (lost_ms, since_ms) in [(5, 7), (9, 9)] {
+            let mut progress = of(&[MatcherProgress::Since(7)]);
+            let partition = progress.partitions.get_mut(&0).expect("it is there");
+            partition.restart(1, lost_ms);
+            assert_eq!(progress.coverage(MATCHER), Coverage::Since(since_ms), "{lost_ms}");
+        }
+    }
+}
