@@ -94,6 +94,17 @@ fn nothing_happens_between_two_milliseconds() {
         added.time_ms = happened(7).time_ms + after_ms;
         assert_eq!(asking.said(&asking.facts(&[happened(7), added])), truth, "{after_ms} ms");
     }
+    // Two steps take two of them.
+    for (more_ms, open) in [(1, false), (2, true)] {
+        let within_ms = 2 * SECOND_MS + more_ms;
+        let question =
+            Question::Sequence(Sequence { steps: steps.to_vec(), within_ms, same: None });
+        let compiled = Compiled::new(std::slice::from_ref(&question), &TimeZone::UTC, Room::Needed);
+        let (missing, exact) = (Some(4), true);
+        let asking = Asking { question: &question, compiled: &compiled, missing, exact };
+        let said = asking.said(&asking.facts(&[]));
+        assert_eq!(matches!(said, Truth::Open(_)), open, "{more_ms} ms");
+    }
 }
 
 /// Worlds that chance seldom makes: question, room, since which second it is whole, what happened.

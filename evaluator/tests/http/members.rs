@@ -173,3 +173,28 @@ fn whoever_may_not_ask_or_asks_wrong_is_told_so() {
     let path = format!("/api/cohorts/members?after={next}");
     assert_eq!(shop.post_with(&path, &[SECRET], body).status, 400);
 }
+
+/// However deep it lies, and however often it is named: walked without a memory, forty cohorts that
+/// each name the one before twice take 2^40 steps.
+#[test]
+fn a_cohort_that_asks_of_groups_is_neither_listed_nor_counted() {
+    for (deepest, status) in
+        [("{ group: { company: { plan: pro } } }", 400), ("{ person: { plan: pro } }", 200)]
+    {
+        let mut files = vec![(
+            "shop/project.yaml".to_owned(),
+            "token: phc_shop\nsecrets: [ phs_shop ]\n".to_owned(),
+        )];
+        files.push(("shop/cohorts/c0.yaml".to_owned(), format!("members: {deepest}\n")));
+        for level in 1..=40 {
+            let before = format!("{{ cohort: c{} }}", level - 1);
+            let twice = format!("members: {{ all: [ {before}, {before} ] }}\n");
+            files.push((format!("shop/cohorts/c{level}.yaml"), twice));
+        }
+        let files: Vec<_> = files.iter().map(|(path, text)| (&**path, &**text)).collect();
+        let shop = Shop::with(&files);
+        for path in ["/api/cohorts/c40/members", "/api/cohorts/c40/count"] {
+            assert_eq!(shop.ask_privately(path).status, status, "{path}: {deepest}");
+        }
+    }
+}
