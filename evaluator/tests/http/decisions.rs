@@ -85,6 +85,20 @@ fn the_best_reason_is_told_and_the_later_of_two() {
     assert_eq!(rules(&format!("{missed}, {{ rollout: 1% }}")), told("condition_match", 1));
 }
 
+/// The payload of `true` comes with nothing else.
+#[test]
+fn a_value_that_is_off_comes_without_the_payload_of_on() {
+    let flag = "payloads: { true: 7 }\nrules:\n  - { when: { person: { distinct_id: ann } }, \
+                value: false }\n  - { value: true }\n";
+    let shop = Shop::with(&[("shop/flags/free.yaml", flag)]);
+    let given = |who: &str| {
+        let told = shop.flag(who, "free");
+        (told["enabled"].clone(), told["metadata"]["payload"].clone())
+    };
+    assert_eq!(given("ann"), (json!(false), Value::Null));
+    assert_eq!(given("ben"), (json!(true), json!("7")));
+}
+
 #[test]
 fn a_flag_that_cannot_be_evaluated_fails_alone() {
     let flag = |id: u32, key: &str, properties: Value| {

@@ -85,17 +85,19 @@ fn a_log_that_is_out_of_reach_costs_nobody_their_variant_for_now() {
 /// Whoever the visitor was, a switch that is on for all in the end is on.
 #[test]
 fn what_nobody_can_change_is_known_though_state_is_not() {
-    let switch = |last: f64| {
+    let switch = |last: f64, early_exit: bool| {
         let group = |percent: f64| json!({ "properties": [], "rollout_percentage": percent });
-        let filters = json!({ "groups": [group(50.0), group(last)] });
+        let filters = json!({ "groups": [group(50.0), group(last)], "early_exit": early_exit });
         let shop = shop(&[("f", json!({ "filters": filters }))]);
         shop.state().unknown = Some(Unknown::Store);
         shop.flag("ann", "f")
     };
-    let on = switch(100.0);
+    let on = switch(100.0, false);
     assert_eq!((&on["enabled"], on.get("failed")), (&json!(true), None), "{on}");
-    let open = switch(60.0);
-    assert_eq!((&open["enabled"], &open["failed"]), (&json!(false), &json!(true)), "{open}");
+    for (last, early_exit) in [(60.0, false), (100.0, true)] {
+        let open = switch(last, early_exit);
+        assert_eq!((&open["enabled"], &open["failed"]), (&json!(false), &json!(true)), "{open}");
+    }
 }
 
 /// What can't be read may be kept already; whatever comes twice, the earliest stays.

@@ -188,11 +188,15 @@ fn devices_have_flags_too() {
     assert_eq!(told(&flag(pinned), json!({})), is("b", "condition_match", Some(0)));
     let plain = json!({ "groups": [{ "properties": [] }] });
     assert_eq!(told(&flag(plain), json!({})), is(true, "condition_match", Some(0)));
-    let one = json!({ "groups": [{ "properties": [] }], "multivariate": { "variants": [
-        { "key": "a", "rollout_percentage": 0 },
-        { "key": "b", "rollout_percentage": 100 },
-    ] } });
-    assert_eq!(told(&flag(one), json!({})), is("b", "condition_match", Some(0)));
+    // PostHog takes more than all for all.
+    for all in [100, 150] {
+        let share = json!([{ "properties": [], "rollout_percentage": all }]);
+        let one = json!({ "groups": share, "multivariate": { "variants": [
+            { "key": "a", "rollout_percentage": 0 },
+            { "key": "b", "rollout_percentage": all },
+        ] } });
+        assert_eq!(told(&flag(one), json!({})), is("b", "condition_match", Some(0)), "{all}");
+    }
     // Of half of them nobody knows whether it is one.
     let some = json!({ "groups": [{ "properties": [], "rollout_percentage": 50 }] });
     assert_eq!(told(&flag(some), json!({})), is(false, "out_of_rollout_bound", Some(0)));

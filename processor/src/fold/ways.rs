@@ -294,11 +294,12 @@ fn whatever_of_an_event_is_new_is_durable() {
     assert_eq!(fold("$identify", "ben", 3, visitor), Outcome::Folded, "whom ann has already");
     let given = json!({ "identifier": "visitor", "flags": ["offer"] });
     assert_eq!(fold("$sluice_keep", "cho", 4, given), Outcome::Folded);
+    assert_eq!(fold("$identify", "dan", 5, login("pro")), Outcome::Folded, "both at once");
     let taken = node.checkpoint();
-    for id in ["ann", "ben", "visitor"] {
+    for id in ["ann", "ben", "dan", "visitor"] {
         assert_eq!(taken.of_id(id).links().count(), 1, "{id}");
     }
-    for id in ["ann", "cho"] {
+    for id in ["ann", "cho", "dan"] {
         assert_eq!(taken.of_id(id).registers().count(), 1, "{id}");
     }
 }
