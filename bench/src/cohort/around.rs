@@ -27,6 +27,9 @@ pub struct Arguments {
     /// How often each is timed.
     #[arg(long, default_value_t = 3)]
     runs: usize,
+    /// How many of the workloads, from the first: that alone has other conditions, and restarts.
+    #[arg(long, default_value_t = AROUND.len())]
+    workloads: usize,
     /// The folder that gets the report.
     #[arg(long)]
     out: PathBuf,
@@ -92,7 +95,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     )?;
     writeln!(page, "|---|---|---|---|---|---|---|---|---|")?;
     let (mut first, mut restarts) = (None, String::new());
-    for (number, around) in AROUND.iter().enumerate() {
+    for (number, around) in AROUND.iter().take(arguments.workloads).enumerate() {
         let topic = format!("around-{number}");
         let shape = Shape { events: arguments.events, ..around.shape };
         let filled = super::topic(&arguments.ground, &topic, shape)?;

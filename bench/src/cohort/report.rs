@@ -108,14 +108,17 @@ impl Report<'_> {
 
     fn checks(&self, page: &mut String) -> std::fmt::Result {
         let runs = self.ours().map_or(&[][..], |ours| &ours.runs);
-        let p99_ms = |run: &Run| run.check_p99_us.map_or(f64::NAN, |us| us as f64 / 1e3);
-        let Some([low, median, high]) = spread(runs, p99_ms) else { return Ok(()) };
+        let ms = |us: Option<u64>| us.map_or(f64::NAN, |us| us as f64 / 1e3);
+        let Some([low, median, high]) = spread(runs, |run| ms(run.check_p99_us)) else {
+            return Ok(());
+        };
+        let [_, _, longest] = spread(runs, |run| ms(run.check_max_us)).unwrap_or_default();
         let [_, checkpoints, _] = spread(runs, |run| run.checkpoints).unwrap_or_default();
         writeln!(
             page,
             "\nBeside that Sluice answered 1,000 checks a second over HTTP, 99 of 100 within \
-             {low:.1} / {median:.1} / {high:.1} ms of when they were due, and made \
-             {checkpoints:.0} checkpoints durable inside a run."
+             {low:.1} / {median:.1} / {high:.1} ms of when they were due, the longest of all after \
+             {longest:.1} ms, and made {checkpoints:.0} checkpoints durable inside a run."
         )
     }
 
