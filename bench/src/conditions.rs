@@ -10,6 +10,8 @@ use serde_json::json;
 use crate::Outcome;
 use crate::rule::{self, Rule, Wanted};
 
+/// The project's folder in every measurement.
+const PROJECT: &str = "load";
 /// The project's token in every measurement.
 pub const TOKEN: &str = "phc_load";
 /// What opens its private routes.
@@ -53,6 +55,18 @@ pub fn write(folder: &Path, set: Set) -> Outcome {
     Ok(())
 }
 
+/// Adds a cohort and a flag that is on for it to the project of a node that runs.
+pub fn save(folder: &Path, key: &str, rule: &Rule) -> Outcome {
+    for (path, text) in rule::files(key, rule) {
+        let path = folder.join(PROJECT).join(path);
+        // Renamed, so that the node never reads half of it.
+        let whole = path.with_extension("saved");
+        fs::write(&whole, text)?;
+        fs::rename(&whole, &path)?;
+    }
+    Ok(())
+}
+
 /// The catalog of a measurement that needs no node.
 ///
 /// # Errors
@@ -90,7 +104,7 @@ fn sources(set: Set) -> Vec<Source> {
         files.push(("flags/dear.yaml".to_owned(), DEAR.to_owned()));
     }
     files.extend((0..plain).map(plain_flag));
-    let source = |(path, text)| Source { path: format!("load/{path}"), text };
+    let source = |(path, text)| Source { path: format!("{PROJECT}/{path}"), text };
     files.into_iter().map(source).collect()
 }
 

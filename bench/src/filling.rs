@@ -1,19 +1,18 @@
 //! Saves a new cohort in a node that has people, and times until its answers are exact.
 
-use std::fs;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::Outcome;
-use crate::conditions::{PEOPLE_EVENTS, TOKEN};
+use crate::conditions::{self, PEOPLE_EVENTS, TOKEN};
 use crate::dice::Dice;
 use crate::event::now_ms;
 use crate::people::{beside, distinct_id};
-use crate::rule::{self, Rule};
+use crate::rule::Rule;
 use crate::wire::Connection;
+use crate::{Failure, Outcome};
 
 const ASKED_EVERY: Duration = Duration::from_millis(20);
 
@@ -60,20 +59,14 @@ pub fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// How long it takes from when a cohort is saved that nothing was kept for.
-fn fill(arguments: &Arguments) -> Result<Duration, Box<dyn std::error::Error>> {
+fn fill(arguments: &Arguments) -> Result<Duration, Failure> {
     let key = format!("since-{}", now_ms());
     // Everybody did it twice; it looks further back than whatever is there.
     let within_s = 86_400 + now_ms() / 1_000 % 86_400;
-    for (path, text) in rule::files(&key, &Rule::did(PEOPLE_EVENTS[0], ">= 2", within_s)) {
-        let path = arguments.dir.join("load").join(path);
-        // Renamed, so that the node never reads half of it.
-        let whole = path.with_extension("saved");
-        fs::write(&whole, text)?;
-        fs::rename(&whole, &path)?;
-    }
+    conditions::save(&arguments.dir, &key, &Rule::did(PEOPLE_EVENTS[0], ">= 2", within_s))?;
     let saved = Instant::now();
     let mut connection = Connection::open(&arguments.url)?;
-    let mut is_on = |person: u64| -> Result<Option<bool>, Box<dyn std::error::Error>> {
+    let mut is_on = |person: u64| -> Result<Option<bool>, Failure> {
         let asked = json!({
             "token": TOKEN, "distinct_id": distinct_id(person), "flag_keys": [key],
         });
@@ -87,21 +80,22 @@ fn fill(arguments: &Arguments) -> Result<Duration, Box<dyn std::error::Error>> {
         Ok(is_known.then(|| flag["enabled"] == json!(true)))
     };
     // Of some it is known at once, by what was kept for others.
-    let mut dice = Dice::new(arguments.people);
-    let (mut took, mut left) = (Duration::ZERO, arguments.sample);
-    while left > 0 {
+    let (mut dice, mut took) = (Dice::new(arguments.people), Duration::ZERO);
+    for _ in 0..arguments.sample {
         let person = dice.below(arguments.people);
-        while is_on(person)?.is_none() {
+        let is_in = loop {
+            if let Some(is_in) = is_on(person)? {
+                break is_in;
+            }
             if saved.elapsed() > Duration::from_secs(arguments.limit) {
                 return Err("it is still not filled".into());
             }
             thread::sleep(ASKED_EVERY);
             took = saved.elapsed();
-        }
-        if is_on(person)? != Some(true) {
+        };
+        if !is_in {
             return Err(format!("person {person} is not in").into());
         }
-        left -= 1;
     }
     Ok(took)
 }

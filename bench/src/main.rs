@@ -41,7 +41,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 /// What can go wrong while measuring ends the measurement, with a sentence.
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+type Outcome = Result<(), Failure>;
+
+/// What ended it.
+type Failure = Box<dyn std::error::Error>;
 
 #[derive(Parser)]
 #[command(about = "Measures what Sluice promises.")]

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use serde_json::Value;
 
-use crate::Outcome;
 use crate::conditions::SECRET;
 use crate::people;
 use crate::wire::Connection;
+use crate::{Failure, Outcome};
 
 /// Connections that send events beside.
 const SENDERS: u64 = 2;
@@ -51,11 +51,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// How fast events are taken, and the counts meanwhile.
-fn ingest(
-    arguments: &Arguments,
-    seconds: u64,
-    counting: bool,
-) -> Result<(f64, Counts), Box<dyn std::error::Error>> {
+fn ingest(arguments: &Arguments, seconds: u64, counting: bool) -> Result<(f64, Counts), Failure> {
     people::beside(&arguments.url, arguments.people, SENDERS, || {
         let mut counts = Counts::new();
         let end = Instant::now() + Duration::from_secs(seconds);

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use serde_json::json;
 
-use crate::Outcome;
 use crate::conditions::TOKEN;
 use crate::flags::{Schedule, report};
 use crate::process;
 use crate::together::together;
 use crate::wire::Connection;
+use crate::{Failure, Outcome};
 
 /// What takes longest to be matched: answers are short, so that whoever asks isn't busier than who
 /// answers.
@@ -61,8 +61,6 @@ impl Seen {
         Seen { answered: histogram(), refused: histogram(), late: histogram() }
     }
 }
-
-type Failure = Box<dyn std::error::Error>;
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let url = arguments.url.as_str();

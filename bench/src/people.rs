@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::Outcome;
 use crate::conditions::{PEOPLE_EVENTS, TOKEN};
 use crate::dice::Dice;
 use crate::event::{now_ms, rfc3339};
@@ -15,6 +14,7 @@ use crate::process;
 use crate::together::together;
 use crate::wait::ready as ready_at;
 use crate::wire::Connection;
+use crate::{Failure, Outcome};
 
 const BATCH: u64 = 1_000;
 
@@ -92,8 +92,8 @@ pub fn beside<T>(
     url: &str,
     people: u64,
     senders: u64,
-    work: impl FnOnce() -> Result<T, Box<dyn std::error::Error>>,
-) -> Result<(f64, T), Box<dyn std::error::Error>> {
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<(f64, T), Failure> {
     let (stop, sent) = (AtomicBool::new(false), AtomicU64::new(0));
     let began = Instant::now();
     let done = thread::scope(|scope| {

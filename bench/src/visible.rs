@@ -10,13 +10,13 @@ use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::json;
 
-use crate::Outcome;
 use crate::conditions::TOKEN;
 use crate::dice::Dice;
 use crate::event::{Event, now_ms};
 use crate::flags::Schedule;
 use crate::wire::Connection;
 use crate::workload::distinct_id;
+use crate::{Failure, Outcome};
 
 /// How events come to the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -50,8 +50,6 @@ pub struct Arguments {
     #[arg(long, default_value_t = 100_000)]
     persons: u64,
 }
-
-type Failure = Box<dyn std::error::Error>;
 
 /// Events of everybody else that are sent at once.
 const BATCH: u64 = 50;

@@ -222,8 +222,7 @@ mod tests {
         let stamp = Entry::new(1_790_000_000_000, 1);
         for (id, role, other) in [("ann", Role::Owns, "visitor"), ("visitor", Role::Belongs, "ann")]
         {
-            let mut key = PersonKey::default();
-            key.set(ProjectId(1), id);
+            let key = PersonKey::new(ProjectId(1), id);
             let link = Link { stamp, role, other: other.into() };
             let hot = &here.store.partitions()[0].hot;
             hot.update(&key, stamp.time_ms(), |record| record.link(&link));

@@ -162,9 +162,8 @@ fn line(
     let [low, median, high] = spread(runs, cpu).ok_or("no run")?;
     let [_, rate, _] = spread(runs, |run| run.per_second / 1e3).ok_or("no run")?;
     let [_, _, peak] = spread(runs, |run| run.memory_peak_mib).ok_or("no run")?;
-    let ms = |us: Option<u64>| us.map_or(f64::NAN, |us| us as f64 / 1e3);
-    let [_, p99, _] = spread(runs, |run| ms(run.check_p99_us)).ok_or("no run")?;
-    let [_, _, longest] = spread(runs, |run| ms(run.check_max_us)).ok_or("no run")?;
+    let [_, p99, _] = spread(runs, Run::check_p99_ms).ok_or("no run")?;
+    let [_, _, longest] = spread(runs, Run::check_max_ms).ok_or("no run")?;
     writeln!(
         page,
         "| {what} | {conditions} | {rate:.0}k | {low:.2} / **{median:.2}** / {high:.2} | {:.2} | \

@@ -15,9 +15,9 @@ use node::Node;
 use report::{Report, Standing};
 use run::Run;
 
-use crate::Outcome;
 use crate::fill::{self, Filled, fill};
 use crate::workload::Shape;
+use crate::{Failure, Outcome};
 
 /// What takes part, and where.
 #[derive(clap::Args)]
@@ -58,9 +58,6 @@ pub struct Ground {
     #[arg(long)]
     work: PathBuf,
 }
-
-/// What ends a measurement, with a sentence.
-type Failure = Box<dyn std::error::Error>;
 
 const TOPIC: &str = "cohort";
 

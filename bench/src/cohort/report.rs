@@ -108,11 +108,8 @@ impl Report<'_> {
 
     fn checks(&self, page: &mut String) -> std::fmt::Result {
         let runs = self.ours().map_or(&[][..], |ours| &ours.runs);
-        let ms = |us: Option<u64>| us.map_or(f64::NAN, |us| us as f64 / 1e3);
-        let Some([low, median, high]) = spread(runs, |run| ms(run.check_p99_us)) else {
-            return Ok(());
-        };
-        let [_, _, longest] = spread(runs, |run| ms(run.check_max_us)).unwrap_or_default();
+        let Some([low, median, high]) = spread(runs, Run::check_p99_ms) else { return Ok(()) };
+        let [_, _, longest] = spread(runs, Run::check_max_ms).unwrap_or_default();
         let [_, checkpoints, _] = spread(runs, |run| run.checkpoints).unwrap_or_default();
         writeln!(
             page,

@@ -33,6 +33,23 @@ pub struct Run {
     pub check_max_us: Option<u64>,
 }
 
+impl Run {
+    /// Ninety-nine of a hundred checks beside were answered within so many milliseconds.
+    pub fn check_p99_ms(&self) -> f64 {
+        ms(self.check_p99_us)
+    }
+
+    /// The longest that one took, in milliseconds.
+    pub fn check_max_ms(&self) -> f64 {
+        ms(self.check_max_us)
+    }
+}
+
+/// Not a number where nobody checked.
+fn ms(us: Option<u64>) -> f64 {
+    us.map_or(f64::NAN, |us| us as f64 / 1e3)
+}
+
 /// A process that is ended when it isn't waited for.
 pub struct Ended(pub Child);
 
