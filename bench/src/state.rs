@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use processor::hits::{Candidate, Given, hits};
-use processor::store::{PersonKey, Store};
+use processor::store::{Due, PersonKey, Store, TOGETHER_MAX};
 use schemas::catalog::Catalog;
 use schemas::ids::MatcherId;
 use schemas::lookup::Position;
@@ -73,13 +73,22 @@ pub fn run(arguments: &Arguments) -> Outcome {
                 let partition = Arc::clone(&store.partition(id, 0, i64::MIN));
                 let (names, log_time_ms) = (&names, &log_time_ms);
                 scope.spawn(move || {
-                    let mut key = PersonKey::default();
-                    for (event, offset) in events.iter().zip(1..) {
-                        key.set(project, &names[event.person as usize]);
-                        let time_ms = event.entry.time_ms();
-                        partition.hot.update(&key, time_ms, |record| fold(record, event));
-                        partition.advance(offset);
-                        log_time_ms.fetch_max(time_ms, Ordering::Relaxed);
+                    let mut due: Vec<Due<&Ready>> = Vec::new();
+                    for (together, next_offset) in events.chunks(TOGETHER_MAX).zip(1..) {
+                        due.truncate(together.len());
+                        for (at, event) in together.iter().enumerate() {
+                            if at == due.len() {
+                                let key = PersonKey::default();
+                                due.push(Due { key, time_ms: 0, what: event });
+                            }
+                            let due = &mut due[at];
+                            due.key.set(project, &names[event.person as usize]);
+                            (due.time_ms, due.what) = (event.entry.time_ms(), event);
+                        }
+                        partition.hot.update_all(&mut due, |event, record| fold(record, event));
+                        partition.advance(next_offset);
+                        let last_ms = due.last().map_or(0, |due| due.time_ms);
+                        log_time_ms.fetch_max(last_ms, Ordering::Relaxed);
                     }
                 })
             })

@@ -76,7 +76,7 @@ impl<L: Log> Filler<L> {
             }
         }
         let only = matchers.iter().copied().collect();
-        let mut fold = Fold::only(Arc::clone(catalog), self.reading.clone(), only);
+        let mut fold = Fold::only(catalog, self.reading.clone(), only);
         while reading.values().any(|part| part.truncated || part.next < part.until) {
             if interrupted() || reading.values().any(|part| part.truncated) {
                 return Ok(matchers.len());
@@ -87,8 +87,9 @@ impl<L: Log> Filler<L> {
                 continue;
             }
             let read = reader.read(BATCH_RECORDS_MAX, READ_WAIT, &mut |arrival| {
-                meet(&mut reading, &mut fold, arrival);
+                meet(&mut reading, (catalog, &mut fold), arrival);
             });
+            fold.settle(&mut |_| ());
             if let Err(error) = read {
                 // Reading again goes on where it stopped.
                 tracing::debug!(%error, "filling waits for the log");
@@ -143,14 +144,18 @@ impl<L: Log> Filler<L> {
     }
 }
 
-fn meet(reading: &mut BTreeMap<i32, Part>, fold: &mut Fold, arrival: Arrival<'_>) {
+fn meet(
+    reading: &mut BTreeMap<i32, Part>,
+    (catalog, fold): (&Catalog, &mut Fold),
+    arrival: Arrival<'_>,
+) {
     match arrival {
         Arrival::Record(record) => {
             let Some(part) = reading.get_mut(&record.partition) else {
                 return;
             };
             if record.offset < part.until {
-                fold.fold(&part.partition, record);
+                fold.take(catalog, &part.partition, record, &mut |_| ());
             }
             part.next = record.offset + 1;
         }

@@ -6,6 +6,7 @@ mod beside;
 mod change;
 mod own;
 mod quick;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -16,19 +17,21 @@ use schemas::forgetting;
 use schemas::ids::{MatcherId, ProjectId};
 use schemas::keeping;
 use schemas::links::{Carrying, Link, Role, carries};
-use schemas::properties::Register;
+use schemas::properties::{Register, may_write};
 use schemas::record::Record;
 use schemas::usage::{self, Call};
 use schemas::window::{Entry, Folded, Hit, Kept, Value};
 
 use self::change::Change;
+use self::quick::Quick;
+use self::waiting::{Found, Waiting};
 use crate::grouping::{grouping_of, may_group};
 use crate::hits::{Candidate, Given, hits};
 use crate::linking::{linking_of, may_link};
 use crate::log::LogRecord;
 use crate::sieve::Sieve;
 use crate::store::{Partition, PersonKey};
-use crate::writes::{may_write, told, write_of, writes};
+use crate::writes::{told, write_of, writes};
 
 /// How records are read.
 #[derive(Clone, Debug)]
@@ -100,56 +103,87 @@ struct Only {
     sieve: Sieve,
 }
 
-/// Folds records by one catalog.
+/// Folds records.
 pub struct Fold {
-    catalog: Arc<Catalog>,
     reading: Reading,
     /// The only matchers to fold; all of them where there is none.
     only: Option<Only>,
     key: PersonKey,
-    hits: Vec<(MatcherId, Kept, Value)>,
+    hits: Found,
+    waiting: Waiting,
 }
 
 impl Fold {
-    /// Folds everything that the catalog asks for.
-    pub fn new(catalog: Arc<Catalog>, reading: Reading) -> Self {
-        Fold { catalog, reading, only: None, key: PersonKey::default(), hits: Vec::new() }
+    /// Folds everything that a catalog asks for.
+    pub fn new(reading: Reading) -> Self {
+        let (key, hits, waiting) = Default::default();
+        Fold { reading, only: None, key, hits, waiting }
     }
 
-    /// Folds for these matchers alone; what else an event changes is taken for folded already.
-    pub fn only(catalog: Arc<Catalog>, reading: Reading, matchers: FxHashSet<MatcherId>) -> Self {
+    /// Folds for these matchers alone, of this catalog; what else an event changes is taken for
+    /// folded already.
+    pub fn only(catalog: &Catalog, reading: Reading, matchers: FxHashSet<MatcherId>) -> Self {
         let all = catalog.projects().iter().flat_map(|project| &project.matchers);
         let asked = all.filter(|matcher| matchers.contains(&matcher.id));
         let sieve = Sieve::new(asked.map(|matcher| matcher.event.as_str()));
-        Fold { only: Some(Only { matchers, sieve }), ..Fold::new(catalog, reading) }
+        Fold { only: Some(Only { matchers, sieve }), ..Fold::new(reading) }
     }
 
-    /// What records are folded by.
-    pub fn catalog(&self) -> &Catalog {
-        &self.catalog
+    /// Folds a record of this partition by this catalog, and tells what became of it.
+    pub fn fold(
+        &mut self,
+        catalog: &Catalog,
+        partition: &Arc<Partition>,
+        record: LogRecord<'_>,
+    ) -> Effect {
+        let mut told = None;
+        let mut tell = |effect| told = Some(effect);
+        self.take(catalog, partition, record, &mut tell);
+        self.settle(&mut tell);
+        told.expect("each record is told of")
     }
 
-    /// Goes on with another catalog.
-    pub fn use_catalog(&mut self, catalog: Arc<Catalog>) {
-        self.catalog = catalog;
-    }
-
-    /// Folds a record of this partition.
-    pub fn fold(&mut self, partition: &Partition, record: LogRecord<'_>) -> Effect {
+    /// The same, but that what the record hits may be kept only when others hit something too, or
+    /// [`Fold::settle`] is called: before anybody is told that it is folded.
+    pub fn take(
+        &mut self,
+        catalog: &Catalog,
+        partition: &Arc<Partition>,
+        record: LogRecord<'_>,
+        each: &mut impl FnMut(Effect),
+    ) {
         let concerns = |value| self.only.as_ref().is_none_or(|only| only.sieve.may_concern(value));
         if record.value.is_some_and(|value| !concerns(value)) {
-            return Effect { outcome: Outcome::Unwatched, project: None, clamped: false };
+            each(Effect { outcome: Outcome::Unwatched, project: None, clamped: false });
+            return;
         }
-        let catalog = Arc::clone(&self.catalog);
-        if let Some(effect) = self.fold_quickly(partition, &catalog, record) {
-            return effect;
+        if self.waiting.is_in_the_way_of(partition) {
+            self.settle(each);
         }
+        match self.fold_quickly(catalog, partition, record) {
+            Some(Quick::Done(effect)) => each(effect),
+            Some(Quick::PutOff) => {}
+            None => {
+                // One after the other, as they came.
+                self.settle(each);
+                each(self.fold_whole(catalog, partition, record));
+            }
+        }
+    }
+
+    /// Reads all of a record and folds it.
+    fn fold_whole(
+        &mut self,
+        catalog: &Catalog,
+        partition: &Partition,
+        record: LogRecord<'_>,
+    ) -> Effect {
         let parsed = record.value.ok_or(Skip::Tombstone);
         let event = match parsed.and_then(|value| self.reading.format.parse(value)) {
             Ok(event) => event,
             Err(skip) => return Effect::skipped(skip, None),
         };
-        let project = match project_of(&catalog, &self.reading, &event) {
+        let project = match project_of(catalog, &self.reading, &event) {
             Ok(project) => project,
             Err(skip) => return Effect::skipped(skip, None),
         };
@@ -215,7 +249,9 @@ impl Fold {
             grouping,
             call,
             person_id,
-            ..Change::of_hits(project.id, &event.distinct_id, entry)
+            project: project.id,
+            distinct_id: &event.distinct_id,
+            entry,
         };
         let changed = self.keep(partition, &change);
         let outcome = match (watched, changed) {

@@ -104,7 +104,7 @@ impl<R: Reader> Worker<R> {
             metrics: parts.metrics,
             store: parts.store,
             skew_ms: parts.reading.bounds.skew_ms,
-            fold: Fold::new(Arc::clone(&parts.catalog), parts.reading),
+            fold: Fold::new(parts.reading),
             catalog: parts.catalog,
             followed: BTreeMap::new(),
             counts: EventCounts::default(),
@@ -152,7 +152,6 @@ impl<R: Reader> Worker<R> {
                 // complete by the new.
                 let live = self.store.position();
                 self.store.take_up(&catalog, &live);
-                self.fold.use_catalog(Arc::clone(&catalog));
                 self.catalog = catalog;
                 // Whoever asked may have gone; the catalog is in use all the same.
                 let _ = begun.send(());
@@ -190,6 +189,7 @@ impl<R: Reader> Worker<R> {
 
     fn read(&mut self) -> Result<(), LogError> {
         let mut met = Met {
+            catalog: &self.catalog,
             fold: &mut self.fold,
             followed: &mut self.followed,
             counts: &mut self.counts,
@@ -198,13 +198,14 @@ impl<R: Reader> Worker<R> {
         };
         let read = self.reader.read(BATCH_RECORDS_MAX, IDLE_WAIT, &mut |arrival| met.meet(arrival));
         let (log_time_ms, restarted) = (met.log_time_ms, met.restarted);
+        self.fold.settle(&mut |effect| self.counts.count(effect));
         fail_point!("worker.folded", |_| std::process::abort());
         for (partition, offset, seen_ms) in restarted {
             self.restart(partition, offset, seen_ms);
         }
         self.following.log_time_ms.fetch_max(log_time_ms, Ordering::Relaxed);
         // Counted before it is published: whoever sees its effect sees it counted.
-        self.metrics.count_events(&mut self.counts, self.fold.catalog());
+        self.metrics.count_events(&mut self.counts, &self.catalog);
         self.publish();
         read.map(|_| ())
     }
@@ -264,6 +265,7 @@ impl<R: Reader> Worker<R> {
 
 /// One batch being folded.
 struct Met<'w> {
+    catalog: &'w Catalog,
     fold: &'w mut Fold,
     followed: &'w mut BTreeMap<i32, Followed>,
     counts: &'w mut EventCounts,
@@ -302,8 +304,9 @@ impl Met<'_> {
         let Some(followed) = self.followed.get_mut(&record.partition) else {
             return;
         };
-        let effect = self.fold.fold(&followed.partition, record);
-        self.counts.count(effect);
+        let counts = &mut *self.counts;
+        let mut count = |effect| counts.count(effect);
+        self.fold.take(self.catalog, &followed.partition, record, &mut count);
         self.log_time_ms = self.log_time_ms.max(record.timestamp_ms);
         // A record that is delivered once more takes nothing back.
         followed.next_offset = followed.next_offset.max(record.offset + 1);

@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
 use rustc_hash::FxHashSet;
 use schemas::own::is_own;
 use schemas::properties::{Kind, Register};
@@ -22,21 +20,6 @@ struct Writes<'a> {
     set_once: Option<&'a RawValue>,
     #[serde(borrow, rename = "$unset", default)]
     unset: Option<&'a RawValue>,
-}
-
-/// What every write's name begins with.
-static SIGNS: LazyLock<[Finder<'static>; 2]> =
-    LazyLock::new(|| [Finder::new("$set"), Finder::new("$unset")]);
-/// What both have in common, so that most bytes are searched for one.
-static END: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("set"));
-/// The other way to write a dollar sign.
-static ESCAPED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\u0024"));
-
-/// Whether these bytes of an event can hold a write at all; what this denies is never parsed for
-/// one.
-pub fn may_write(bytes: &[u8]) -> bool {
-    let is_in = |sign: &Finder<'_>| sign.find(bytes).is_some();
-    is_in(&END) && SIGNS.iter().any(is_in) || is_in(&ESCAPED)
 }
 
 /// Calls `write` with every property that an event with these properties, a JSON object,

@@ -41,6 +41,9 @@ impl Catalog {
 
     /// The project that this token opens.
     pub fn project(&self, token: &str) -> Option<&Arc<Project>> {
+        if let Some(only) = self.only_project() {
+            return Some(only).filter(|project| project.token == token);
+        }
         self.by_token.get(token).map(|at| &self.projects[*at])
     }
 

@@ -1,7 +1,9 @@
 //! An event as the log has it: a record's bytes become an [`Event`], or a named [`Skip`].
 
+mod brief;
 mod clickhouse;
 mod glance;
+mod marks;
 mod object;
 mod picked;
 mod plain;
@@ -10,7 +12,9 @@ mod sluice;
 
 use std::borrow::Cow;
 
+pub use brief::Brief;
 pub use glance::Glance;
+pub(crate) use marks::dollars;
 pub use object::Object;
 pub use picked::Picked;
 
@@ -145,27 +149,35 @@ impl Event<'_> {
     /// # Errors
     /// [`Skip::Late`] before the year 2000.
     pub fn time_ms(&self, record_ms: i64, skew_ms: i64) -> Result<EventTime, Skip> {
-        let latest_ms = record_ms.saturating_add(skew_ms);
-        let stated_ms = self.timestamp_ms.unwrap_or(record_ms);
-        let time_ms = stated_ms.min(latest_ms);
-        if time_ms < YEAR_2000_MS {
-            return Err(Skip::Late);
-        }
-        Ok(EventTime { time_ms, clamped: stated_ms > latest_ms })
+        time_ms(self.timestamp_ms, record_ms, skew_ms)
     }
 
     /// What stands for the event's id in windows: a stable hash of its uuid, or of where and
     /// when the log has it: in a log that was made anew, another event lies there.
     pub fn id_hash(&self, partition: i32, offset: i64, record_ms: i64) -> u64 {
-        match &self.uuid {
-            Some(uuid) => xxhash_rust::xxh3::xxh3_64(uuid.as_bytes()),
-            None => {
-                let mut place = [0; 20];
-                place[..4].copy_from_slice(&partition.to_le_bytes());
-                place[4..12].copy_from_slice(&offset.to_le_bytes());
-                place[12..].copy_from_slice(&record_ms.to_le_bytes());
-                xxhash_rust::xxh3::xxh3_64(&place)
-            }
+        id_hash(self.uuid.as_deref(), partition, offset, record_ms)
+    }
+}
+
+fn time_ms(stated_ms: Option<i64>, record_ms: i64, skew_ms: i64) -> Result<EventTime, Skip> {
+    let latest_ms = record_ms.saturating_add(skew_ms);
+    let stated_ms = stated_ms.unwrap_or(record_ms);
+    let time_ms = stated_ms.min(latest_ms);
+    if time_ms < YEAR_2000_MS {
+        return Err(Skip::Late);
+    }
+    Ok(EventTime { time_ms, clamped: stated_ms > latest_ms })
+}
+
+fn id_hash(uuid: Option<&str>, partition: i32, offset: i64, record_ms: i64) -> u64 {
+    match uuid {
+        Some(uuid) => xxhash_rust::xxh3::xxh3_64(uuid.as_bytes()),
+        None => {
+            let mut place = [0; 20];
+            place[..4].copy_from_slice(&partition.to_le_bytes());
+            place[4..12].copy_from_slice(&offset.to_le_bytes());
+            place[12..].copy_from_slice(&record_ms.to_le_bytes());
+            xxhash_rust::xxh3::xxh3_64(&place)
         }
     }
 }

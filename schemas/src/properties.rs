@@ -9,12 +9,27 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::event::dollars;
 use crate::window::{ENTRY_BYTES, Entry};
 
 /// The most bytes that one person's properties take; what would exceed it is left out, counted.
 pub const PROPERTIES_BYTES_MAX: usize = 64 * 1024;
 
 const HEADER_BYTES: usize = 2 + 1 + ENTRY_BYTES + 4;
+
+/// Whether what an event has under this name writes a person's properties.
+pub fn is_write(name: &[u8]) -> bool {
+    matches!(name, b"$set" | b"$set_once" | b"$unset")
+}
+
+/// Whether these bytes of an event can hold a write at all: a name of one, or a sign of ASCII that
+/// is written as its number.
+pub fn may_write(bytes: &[u8]) -> bool {
+    dollars(bytes).any(|at| match &bytes[at..] {
+        [b'$', rest @ ..] => rest.starts_with(b"set") || rest.starts_with(b"unset"),
+        rest => matches!(rest, [b'\\', b'u', b'0', b'0', b'2'..=b'7', ..]),
+    })
+}
 
 /// What a register holds. The order decides between writes of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use schemas::event::{Event, Format, Picked};
+use schemas::event::{Brief, Event, Format, Picked};
 
 fuzz_target!(|bytes: &[u8]| {
     let wanted = WANTED.map(str::to_owned);
@@ -17,7 +17,11 @@ fuzz_target!(|bytes: &[u8]| {
         if let Some(glance) = format.glance(bytes) {
             assert_eq!(glance.name(), event.name);
             assert!(glance.token().is_none() || glance.token() == event.token.as_deref());
-            if let Some((brief, picked)) = glance.pick(&wanted) {
+            let may_write = glance.may_write();
+            let picked = glance.pick(&wanted);
+            assert!(may_write || !writes(&event), "a write that isn't seen");
+            if let Some((brief, picked)) = picked {
+                assert!(!writes(&event), "a write that is passed over");
                 agree(&event, &brief, &picked, &wanted);
             }
         }
@@ -35,13 +39,23 @@ fuzz_target!(|bytes: &[u8]| {
 
 const WANTED: [&str; 3] = ["price", "a", "$lib"];
 
+/// Whether an event, read whole, writes properties of somebody.
+fn writes(whole: &Event) -> bool {
+    let names = ["$set", "$set_once", "$unset"].map(str::to_owned);
+    let properties = whole.properties.as_ref().and_then(|object| object.open().ok());
+    let written = Picked::from_text(properties.as_deref().unwrap_or("{}"), &names);
+    names.iter().any(|name| written.value(name).is_some())
+}
+
 /// Whether an event that was read for some of its properties is the one that was read whole.
-fn agree(whole: &Event, brief: &Event, picked: &Picked, wanted: &[String]) {
-    assert_eq!(brief.uuid, whole.uuid);
-    assert_eq!(brief.token, whole.token);
+fn agree(whole: &Event, brief: &Brief, picked: &Picked, wanted: &[String]) {
+    assert_eq!(brief.uuid, whole.uuid.as_deref());
+    assert_eq!(brief.token, whole.token.as_deref());
     assert_eq!(brief.name, whole.name);
     assert_eq!(brief.distinct_id, whole.distinct_id);
     assert_eq!(brief.timestamp_ms, whole.timestamp_ms);
+    assert_eq!(brief.time_ms(7, 5), whole.time_ms(7, 5));
+    assert_eq!(brief.id_hash(0, 1, 2), whole.id_hash(0, 1, 2));
     let properties = whole.properties.as_ref().and_then(|object| object.open().ok());
     let properties = Picked::from_text(properties.as_deref().unwrap_or("{}"), wanted);
     for name in wanted {

@@ -24,12 +24,3 @@ pub(super) struct Change<'e> {
     /// The person whom the pipeline takes the sender for.
     pub person_id: Option<&'e str>,
 }
-
-impl<'e> Change<'e> {
-    /// Nothing besides windows.
-    pub fn of_hits(project: ProjectId, distinct_id: &'e str, entry: Entry) -> Self {
-        let (writes, told, linking) = (None, Vec::new(), None);
-        let (grouping, call, person_id) = (None, None, None);
-        Change { project, distinct_id, entry, writes, told, linking, grouping, call, person_id }
-    }
-}

@@ -1,20 +1,29 @@
 //! The quick way: most events concern windows alone, or nothing, and are read no further than that.
 
+use std::sync::Arc;
+
 use schemas::catalog::{Catalog, Project};
-use schemas::event::{Event, Picked, Skip};
+use schemas::event::{Brief, Picked, Skip};
 use schemas::gate::Watching;
 use schemas::own::is_own;
 use schemas::usage;
 use schemas::window::Entry;
 
-use super::change::Change;
+use super::waiting::PutOff;
 use super::{Effect, Fold, Outcome};
 use crate::grouping::may_group;
 use crate::hits::{Candidate, Given};
 use crate::linking::may_link;
 use crate::log::LogRecord;
 use crate::store::Partition;
-use crate::writes::may_write;
+
+/// What became of an event that was read quickly.
+pub(super) enum Quick {
+    /// All that there is to do.
+    Done(Effect),
+    /// Its hits wait to be kept.
+    PutOff,
+}
 
 impl Fold {
     /// Folds an event that says nothing besides what conditions watch for. Nothing where it has to
@@ -22,48 +31,64 @@ impl Fold {
     /// record is in order isn't looked at.
     pub(super) fn fold_quickly(
         &mut self,
-        partition: &Partition,
         catalog: &Catalog,
+        partition: &Arc<Partition>,
         record: LogRecord<'_>,
-    ) -> Option<Effect> {
+    ) -> Option<Quick> {
         let value = record.value?;
         let glance = self.reading.format.glance(value)?;
         let name = glance.name();
         let project = catalog.project(glance.token()?)?;
-        if says_more(name) || may_write(value) {
+        if says_more(name) {
             return None;
         }
         let watching = project.gate.at(name);
         if watching.is_empty() {
+            if glance.may_write() {
+                return None;
+            }
             let outcome = Outcome::Unwatched;
-            return Some(Effect { outcome, project: Some(project.id), clamped: false });
+            return Some(Quick::Done(Effect {
+                outcome,
+                project: Some(project.id),
+                clamped: false,
+            }));
         }
-        let (event, picked) = glance.pick(&watching.properties)?;
-        let folded = self.fold_picked(partition, project, (watching, event, picked), record);
-        Some(folded.unwrap_or_else(|skip| Effect::skipped(skip, Some(project.id))))
+        let picked = glance.pick(&watching.properties)?;
+        let found = self.find_quickly(project, (watching, picked), record);
+        Some(match found {
+            Ok(event) if self.hits.is_empty() => {
+                let (outcome, project) = (Outcome::Unwatched, Some(event.project));
+                Quick::Done(Effect { outcome, project, clamped: event.clamped })
+            }
+            Ok(event) => {
+                self.waiting.put_off(partition, &event, &mut self.hits);
+                Quick::PutOff
+            }
+            Err(skip) => Quick::Done(Effect::skipped(skip, Some(project.id))),
+        })
     }
 
-    fn fold_picked(
+    /// Finds what an event hits.
+    fn find_quickly<'e>(
         &mut self,
-        partition: &Partition,
         project: &Project,
-        (watching, event, picked): (&Watching, Event<'_>, Picked<'_>),
+        (watching, (brief, picked)): (&Watching, (Brief<'e>, Picked<'_>)),
         record: LogRecord<'_>,
-    ) -> Result<Effect, Skip> {
-        let time = event.time_ms(record.timestamp_ms, self.reading.bounds.skew_ms)?;
+    ) -> Result<PutOff<'e>, Skip> {
+        let time = brief.time_ms(record.timestamp_ms, self.reading.bounds.skew_ms)?;
         let picked = Given::Picked(picked);
         let candidate = Candidate { watching, time_ms: time.time_ms, properties: picked };
-        let late = self.find_hits(project, candidate, record.timestamp_ms);
-        let effect =
-            |outcome| Ok(Effect { outcome, project: Some(project.id), clamped: time.clamped });
-        if self.hits.is_empty() {
-            return if late { Err(Skip::Late) } else { effect(Outcome::Unwatched) };
+        if self.find_hits(project, candidate, record.timestamp_ms) && self.hits.is_empty() {
+            return Err(Skip::Late);
         }
-        let id_hash = event.id_hash(record.partition, record.offset, record.timestamp_ms);
-        let entry = Entry::new(time.time_ms, id_hash);
-        let change = Change::of_hits(project.id, &event.distinct_id, entry);
-        let changed = self.keep(partition, &change);
-        effect(if changed { Outcome::Folded } else { Outcome::Known })
+        let id_hash = brief.id_hash(record.partition, record.offset, record.timestamp_ms);
+        Ok(PutOff {
+            project: project.id,
+            distinct_id: brief.distinct_id,
+            entry: Entry::new(time.time_ms, id_hash),
+            clamped: time.clamped,
+        })
     }
 }
 

@@ -15,8 +15,9 @@ const RECORD_MS: i64 = 1_790_000_000_000;
 
 /// A node that folds what it is told, one record after the other.
 struct Node {
+    catalog: Catalog,
     fold: Fold,
-    partition: Partition,
+    partition: Arc<Partition>,
     records: i64,
 }
 
@@ -37,16 +38,16 @@ impl Node {
         let compiled = compile(&sources, &|_| None, &mut Default::default()).expect("it's good");
         let bounds = Bounds { skew_ms: 5_000, lateness_ms: MINUTE_MS };
         let reading = Reading { format, bounds, token: None };
-        let fold = Fold::new(Arc::new(compiled.catalog), reading);
-        Node { fold, partition: Partition::default(), records: 0 }
+        let (catalog, fold) = (compiled.catalog, Fold::new(reading));
+        Node { catalog, fold, partition: Arc::default(), records: 0 }
     }
 
     /// One that fills what is watched, beside another that has folded all the rest.
     fn filling(format: Format) -> Node {
         let live = Node::new(format);
-        let matchers = live.fold.catalog.projects().iter().flat_map(|project| &project.matchers);
+        let matchers = live.catalog.projects().iter().flat_map(|project| &project.matchers);
         let matchers = matchers.map(|matcher| matcher.id).collect();
-        let fold = Fold::only(Arc::clone(&live.fold.catalog), live.fold.reading.clone(), matchers);
+        let fold = Fold::only(&live.catalog, live.fold.reading.clone(), matchers);
         Node { fold, ..live }
     }
 
@@ -58,12 +59,12 @@ impl Node {
         self.records += 1;
         let (offset, timestamp_ms) = (self.records, RECORD_MS);
         let record = LogRecord { partition: 0, offset, timestamp_ms, value };
-        self.fold.fold(&self.partition, record).outcome
+        self.fold.fold(&self.catalog, &self.partition, record).outcome
     }
 
     /// Takes whomever and whatever has changed.
     fn checkpoint(&self) -> Checkpoint {
-        let project = self.fold.catalog.only_project().expect("a shop").id;
+        let project = self.catalog.only_project().expect("a shop").id;
         let taken = (0..SHARDS).flat_map(|shard| self.partition.hot.take(shard));
         Checkpoint { project, taken: taken.map(|taken| (taken.key, taken.record)).collect() }
     }
@@ -170,6 +171,50 @@ fn an_event_counts_once_whichever_way_it_is_read() {
     }
 }
 
+/// Hits are kept several at a time, those of one partition, before whatever else comes.
+#[test]
+fn events_leave_the_same_whether_they_are_kept_together_or_each_alone() {
+    let partition = |id| {
+        let mut partition = Partition::default();
+        partition.id = id;
+        Arc::new(partition)
+    };
+    let (mut alone, mut together) = (Node::new(Format::Sluice), Node::new(Format::Sluice));
+    let of = [[partition(0), partition(1)], [partition(0), partition(1)]];
+    let (mut told_alone, mut told_together) = (Vec::new(), Vec::new());
+    for number in 0..2_000 {
+        let (mut event, _) = events().swap_remove(number % 37 % 30);
+        event["uuid"] = json!(format!("uuid {}", number % 900));
+        event["distinct_id"] = json!(["ann", "ben", "cho"][number % 3]);
+        let mut quick = json!({ "token": "phc_shop" });
+        quick.as_object_mut().expect("an object").extend(event.as_object().expect("one").clone());
+        let value = quick.to_string();
+        let (at, value) = (number / 50 % 2, Some(value.as_bytes()));
+        let (offset, timestamp_ms) = (number as i64, RECORD_MS);
+        let record = LogRecord { partition: at as i32, offset, timestamp_ms, value };
+        told_alone.push(alone.fold.fold(&alone.catalog, &of[0][at], record));
+        let mut tell = |effect| told_together.push(effect);
+        together.fold.take(&together.catalog, &of[1][at], record, &mut tell);
+    }
+    together.fold.settle(&mut |effect| told_together.push(effect));
+    let counted = |told: &[Effect]| {
+        let labels = told.iter().map(|effect| effect.outcome.label());
+        labels.fold(BTreeMap::new(), |mut counted: BTreeMap<_, u32>, label| {
+            *counted.entry(label).or_default() += 1;
+            counted
+        })
+    };
+    assert_eq!(counted(&told_alone), counted(&told_together));
+    for at in 0..2 {
+        let kept = of.each_ref().map(|partitions| {
+            let taken = (0..SHARDS).flat_map(|shard| partitions[at].hot.take(shard));
+            taken.map(|taken| (taken.key, taken.record)).collect::<BTreeMap<_, _>>()
+        });
+        assert!(kept[0].len() > 3, "{} people and things", kept[0].len());
+        assert_eq!(kept[0], kept[1]);
+    }
+}
+
 /// What events say besides was folded when they came.
 #[test]
 fn whoever_fills_a_condition_folds_nothing_besides() {
@@ -188,11 +233,14 @@ fn whoever_fills_a_condition_folds_nothing_besides() {
 }
 
 #[test]
-fn a_dollar_sign_may_be_written_as_its_number() {
+fn any_sign_of_a_name_may_be_written_as_its_number() {
     for (event, outcome) in events() {
-        let escaped = event.to_string().replace("\"$set", "\"\\u0024set");
-        let mut node = Node::new(Format::Sluice);
-        assert_eq!(node.fold_bytes(Some(escaped.as_bytes())), outcome, "{escaped}");
+        for escaped in ["\"\\u0024set", "\"$\\u0073et", "\"$se\\u0074"] {
+            let escaped = event.to_string().replace("\"$set", escaped);
+            let escaped = escaped.replacen('{', r#"{"token":"phc_shop","#, 1);
+            let mut node = Node::new(Format::Sluice);
+            assert_eq!(node.fold_bytes(Some(escaped.as_bytes())), outcome, "{escaped}");
+        }
     }
 }
 

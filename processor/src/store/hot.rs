@@ -4,9 +4,10 @@
 //! without having been read is *partial*: what is durable is merged in at the first check or
 //! checkpoint, in any order, because records merge.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use schemas::ids::MatcherId;
 use schemas::record::Record;
 use schemas::window::Kept;
@@ -59,6 +60,19 @@ pub struct Taken {
     pub partial: bool,
 }
 
+/// A change of a person's record that is due, because of something that was at `time_ms`.
+pub struct Due<T> {
+    /// Whose.
+    pub key: PersonKey,
+    /// When it was.
+    pub time_ms: i64,
+    /// What changes.
+    pub what: T,
+}
+
+/// How many changes are made together at most: their shards are locked for so long.
+pub const TOGETHER_MAX: usize = 16;
+
 /// What is durable of a person whom a checkpoint took: hash, key, and record if there is one.
 pub type Found = (u64, Box<[u8]>, Option<Record>);
 
@@ -83,14 +97,38 @@ impl Hot {
     /// Changes a person's record by `change`, which tells whether it did, because of something
     /// that was at `time_ms`; not if that is forgotten.
     pub fn update(&self, key: &PersonKey, time_ms: i64, change: impl FnOnce(&mut Record) -> bool) {
-        let mut shard = self.shard(key.hash()).lock();
-        if self.forgotten.covers(key.bytes(), time_ms) {
-            return;
+        self.change(&mut self.shard(key.hash()).lock(), key, time_ms, change);
+    }
+
+    /// Makes changes that are due by `change`, which tells whether it did, each as
+    /// [`Hot::update`] would. All these people are looked for before the first is changed, so that
+    /// memory is waited for once and not once for each.
+    pub fn update_all<T>(
+        &self,
+        due: &mut [Due<T>],
+        mut change: impl FnMut(&mut T, &mut Record) -> bool,
+    ) {
+        debug_assert!(due.len() <= TOGETHER_MAX);
+        // In the order of shards, so that two who hold several never wait for one another.
+        let mut order = [(0, 0); TOGETHER_MAX];
+        let order = &mut order[..due.len()];
+        for (place, (at, due)) in order.iter_mut().zip(due.iter().enumerate()) {
+            *place = (due.key.hash(), at);
         }
-        shard.change(key, |record| {
-            self.forgotten.apply(key.bytes(), record);
-            if change(record) { DIRTY } else { 0 }
-        });
+        order.sort_unstable();
+        let of_shards = || order.chunk_by(|(a, _), (b, _)| shard_of(*a) == shard_of(*b));
+        let held: Vec<MutexGuard<'_, Shard>> =
+            of_shards().map(|of_one| self.shard(of_one[0].0).lock()).collect();
+        let looked = of_shards()
+            .zip(&held)
+            .flat_map(|(of_one, shard)| of_one.iter().map(|(hash, _)| shard.look(*hash)));
+        black_box(looked.fold(0, |all, one| all ^ one));
+        for (of_one, mut shard) in of_shards().zip(held) {
+            for (_, at) in of_one {
+                let Due { key, time_ms, what } = &mut due[*at];
+                self.change(&mut shard, key, *time_ms, |record| change(what, record));
+            }
+        }
     }
 
     /// Forgets a person until then, in every partition. Returns whether that is new.
@@ -264,6 +302,22 @@ impl Hot {
     pub fn shard_bytes(&self, shard: usize) -> usize {
         let shard = self.shards[shard].lock();
         shard.bytes + shard.people.allocation_size()
+    }
+
+    fn change(
+        &self,
+        shard: &mut Shard,
+        key: &PersonKey,
+        time_ms: i64,
+        change: impl FnOnce(&mut Record) -> bool,
+    ) {
+        if self.forgotten.covers(key.bytes(), time_ms) {
+            return;
+        }
+        shard.change(key, |record| {
+            self.forgotten.apply(key.bytes(), record);
+            if change(record) { DIRTY } else { 0 }
+        });
     }
 
     fn shard(&self, hash: u64) -> &Mutex<Shard> {

@@ -33,10 +33,10 @@ pub use durable::{Durable, StoreError};
 #[cfg(test)]
 pub use durable::{Put, Walk};
 use forgotten::Forgotten;
-pub use hot::Hot;
 use hot::Peek;
 #[cfg(test)]
 pub use hot::SHARDS;
+pub use hot::{Due, Hot, TOGETHER_MAX};
 pub use keeping::Keeping;
 pub use keys::PersonKey;
 pub use progress::{Fill, MatcherProgress, PartitionProgress, Progress};

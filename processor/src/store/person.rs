@@ -47,6 +47,11 @@ impl Person {
         &self.0[at..at + self.record_len()]
     }
 
+    /// Something of the piece's beginning and end.
+    pub fn look(&self) -> u8 {
+        self.0[0] ^ self.0[self.0.len() - 1]
+    }
+
     /// Whether all of these hold.
     pub fn is(&self, state: u8) -> bool {
         self.0[0] & state == state

@@ -38,6 +38,11 @@ impl Shard {
         change(person, bytes, scratch, by);
     }
 
+    /// Has whoever seems to have this hash brought from memory.
+    pub fn look(&self, hash: u64) -> u8 {
+        self.people.find(spread(hash), |_| true).map_or(0, Person::look)
+    }
+
     pub fn find(&mut self, key: &PersonKey) -> Option<&mut Person> {
         self.people.find_mut(spread(key.hash()), |person| is(person, key))
     }

@@ -1,15 +1,15 @@
 //! A glance: whose event a record is and what happened, read from its beginning and no further
 //! unless somebody wants more.
 
-use super::Event;
+use super::brief::Brief;
 use super::picked::Picked;
 use super::plain::Rest;
-use super::sluice::Fields;
+use crate::properties::may_write;
 
 /// What the beginning of a record tells.
 #[derive(Debug)]
 pub struct Glance<'a> {
-    fields: Fields<'a>,
+    brief: Brief<'a>,
     rest: Rest<'a>,
     goes_on: bool,
 }
@@ -18,48 +18,52 @@ impl<'a> Glance<'a> {
     /// Reads a record up to its event's name. Nothing where that can't be told so: it is no text,
     /// or properties come first. What follows isn't looked at.
     pub(super) fn at(value: &'a str) -> Option<Self> {
-        let mut glance = Glance { fields: Fields::default(), rest: Rest(value), goes_on: false };
+        let (brief, rest) = (Brief::default(), Rest::new(value));
+        let mut glance = Glance { brief, rest, goes_on: false };
         glance.goes_on = glance.rest.begins()?;
         while glance.goes_on {
             let key = glance.rest.key()?;
-            if key == "properties" {
+            if key == b"properties" {
                 return None;
             }
-            glance.fields.read(key, &mut glance.rest)?;
+            glance.brief.read(key, &mut glance.rest)?;
             glance.goes_on = glance.rest.goes_on()?;
-            if key == "event" {
-                return if glance.name().is_empty() { None } else { Some(glance) };
+            if key == b"event" {
+                return if glance.brief.name.is_empty() { None } else { Some(glance) };
             }
         }
         None
     }
 
     /// The project's token, where it comes before the name.
-    pub fn token(&self) -> Option<&str> {
-        self.fields.token.as_text()
+    pub fn token(&self) -> Option<&'a str> {
+        self.brief.token
     }
 
     /// What happened.
-    pub fn name(&self) -> &str {
-        self.fields.event.as_text().unwrap_or_default()
+    pub fn name(&self) -> &'a str {
+        self.brief.name
+    }
+
+    /// Whether what follows can write properties of somebody.
+    pub fn may_write(&self) -> bool {
+        may_write(self.rest.bytes())
     }
 
     /// Reads on, and gives the event with the properties of these names in the place of all.
     /// Nothing where [`super::Format::parse`] has to be asked: whether it is an event at all, and
     /// what it holds.
-    pub fn pick<'p>(mut self, wanted: &'p [String]) -> Option<(Event<'a>, Picked<'p>)> {
+    pub fn pick<'p>(mut self, wanted: &'p [String]) -> Option<(Brief<'a>, Picked<'p>)> {
         let mut picked = Picked::default();
         while self.goes_on {
             match self.rest.key()? {
-                "properties" => picked = self.rest.properties(wanted)?,
-                key => self.fields.read(key, &mut self.rest)?,
+                b"properties" => picked = self.rest.properties(wanted)?,
+                key => self.brief.read(key, &mut self.rest)?,
             }
             self.goes_on = self.rest.goes_on()?;
         }
-        match self.rest.peek() {
-            Some(_) => None,
-            None => Some((self.fields.event().ok()?, picked)),
-        }
+        let is_event = self.rest.is_over() && !self.brief.distinct_id.is_empty();
+        is_event.then_some((self.brief, picked))
     }
 }
 
@@ -81,7 +85,8 @@ mod tests {
             (" {\n\"offset\" : 1.5e3 ,\t\"a\":null, \"event\" : \"käse\" }", None, "käse"),
             (r#"{"token":"a","token":"b","event":"x","event":"y"}"#, Some("a"), "x"),
             (r#"{"no #1]":"not the token","event":"view"}"#, None, "view"),
-            (r#"{"more":{"event":[1]},"token":"\u0061","event":"v\u00e9lo"}"#, Some("a"), "vélo"),
+            (r#"{"more":{"event":[1]},"token":"a","b":"\"{","event":"vélo"}"#, Some("a"), "vélo"),
+            (r#"{"a":true,"b":false,"c":0.5,"d":-7,"event":"view"}"#, None, "view"),
         ] {
             let found = (token.map(str::to_owned), name.to_owned());
             assert_eq!(seen(record), Some(found), "{record}");
@@ -97,6 +102,11 @@ mod tests {
             r#"{"event":7}"#,
             r#"{"event":""}"#,
             r#"{"e\u0076ent":"view","event":"other"}"#,
+            r#"{"token":"\u0061","event":"view"}"#,
+            r#"{"event":"v\u00e9lo"}"#,
+            r#"{"a":01,"event":"view"}"#,
+            r#"{"a":1.,"event":"view"}"#,
+            r#"{"a":truly,"event":"view"}"#,
             r#"{"properties":{"event":"view"},"event":"other"}"#,
             r#"{"a":"b" "event":"view"}"#,
             r#"{"a":tru,"event":"view"}"#,
@@ -124,6 +134,12 @@ mod tests {
             (r#"{"price":7.50}"#, "ann 7.5"),
             (r#"{"list":[{"price":1}],"price":"\u0037","$lib":"a\"b"}"#, r#"ann "7""#),
             (r#"{"price":1,"price":2}"#, "ann 2"),
+            (r#"{"price":"\u0037"}"#, r#"ann "7""#),
+            (r#"{"price":18446744073709551615}"#, "ann 18446744073709551615"),
+            (r#"{"price":-0}"#, "ann -0.0"),
+            (r#"{"price":7e2}"#, "ann 700.0"),
+            (r#"{"price":null,"a":0}"#, "ann null"),
+            (r#"{"price":true,"a":12.5}"#, "ann true"),
             ("{ }", "ann "),
         ] {
             let record =
@@ -142,6 +158,8 @@ mod tests {
             r#"{"price":7,}"#,
             r#"{"price":07}"#,
             r#"{"p\u0072ice":7}"#,
+            r#"{"price":7,"$set":{"a":1}}"#,
+            r#"{"$unset":["a"]}"#,
             "null",
             "[]",
             "{",

@@ -1,29 +1,30 @@
 //! JSON as it is mostly written, read along: what has escapes or is nested is left to serde_json.
 
+use std::ops::Range;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::Value as Json;
+use serde_json::{Number, Value as Json};
 
+use super::marks::Marks;
 use super::picked::Picked;
-use super::scalar::Scalar;
+use crate::properties::is_write;
 
-/// What hasn't been read yet. Whatever gives nothing has to be read in another way.
+/// The most digits before a number's point: fewer than the largest whole number has.
+const DIGITS_MAX: usize = 18;
+
+/// What hasn't been read yet of a record. Whatever gives nothing has to be read in another way.
 #[derive(Debug)]
-pub(super) struct Rest<'a>(pub &'a str);
+pub(super) struct Rest<'a> {
+    record: &'a str,
+    at: usize,
+    marks: Marks,
+}
 
 impl<'a> Rest<'a> {
-    /// Passes white space; the byte behind it.
-    pub fn peek(&mut self) -> Option<u8> {
-        match self.0.as_bytes().first()? {
-            ..=b' ' => self.peek_behind_space(),
-            first => Some(*first),
-        }
-    }
-
-    #[cold]
-    fn peek_behind_space(&mut self) -> Option<u8> {
-        self.0 = self.0.trim_start_matches([' ', '\n', '\r', '\t']);
-        self.0.as_bytes().first().copied()
+    /// All of a record.
+    pub fn new(record: &'a str) -> Self {
+        Rest { record, at: 0, marks: Marks::new(record.as_bytes()) }
     }
 
     /// Passes an object's beginning: whether it has a field.
@@ -33,42 +34,44 @@ impl<'a> Rest<'a> {
     }
 
     /// Passes what ends a field: whether there is another.
+    #[inline]
     pub fn goes_on(&mut self) -> Option<bool> {
-        let goes_on = self.peek()? == b',';
-        self.pass(if goes_on { b',' } else { b'}' })?;
+        let goes_on = match self.peek()? {
+            b',' => true,
+            b'}' => false,
+            _ => return None,
+        };
+        self.at += 1;
         Some(goes_on)
     }
 
     /// The name of a field, with the colon.
-    pub fn key(&mut self) -> Option<&'a str> {
-        let key = self.text()?;
+    #[inline]
+    pub fn key(&mut self) -> Option<&'a [u8]> {
+        let key = self.quoted()?;
         self.pass(b':')?;
-        Some(key)
-    }
-
-    /// A field's text or number, or what it has instead.
-    pub fn scalar(&mut self) -> Option<Scalar<'a>> {
-        match self.text() {
-            Some(text) => Some(Scalar::Text(text.into())),
-            None => self.read(),
-        }
+        self.record.as_bytes().get(key)
     }
 
     /// Passes any value.
     pub fn skip(&mut self) -> Option<()> {
-        match self.text() {
-            Some(_) => Some(()),
-            None => self.read::<IgnoredAny>().map(drop),
+        if self.quoted().is_some() || self.number().is_some() || self.literal().is_some() {
+            return Some(());
         }
+        self.read::<IgnoredAny>().map(drop)
     }
 
-    /// Of an object, the properties of these names, none of them nested.
+    /// Of an object, the properties of these names, none of them nested; nothing where it writes
+    /// properties of somebody.
     pub fn properties<'p>(&mut self, wanted: &'p [String]) -> Option<Picked<'p>> {
         let mut picked = Picked::default();
         let mut goes_on = self.begins()?;
         while goes_on {
             let key = self.key()?;
-            match wanted.iter().find(|wanted| **wanted == key) {
+            if key.first() == Some(&b'$') && is_write(key) {
+                return None;
+            }
+            match wanted.iter().find(|wanted| wanted.as_bytes() == key) {
                 Some(wanted) => picked.keep(wanted, self.flat()?),
                 None => self.skip()?,
             }
@@ -77,74 +80,136 @@ impl<'a> Rest<'a> {
         Some(picked)
     }
 
-    fn flat(&mut self) -> Option<Json> {
-        if let Some(text) = self.text() {
-            return Some(text.into());
-        }
-        // How deeply values may be nested is counted from where a record begins.
-        if matches!(self.peek()?, b'{' | b'[') { None } else { self.read() }
+    /// What it is.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.record.as_bytes().get(self.at..).unwrap_or_default()
     }
 
-    fn read<T: Deserialize<'a>>(&mut self) -> Option<T> {
-        let mut values = serde_json::Deserializer::from_str(self.0).into_iter();
-        let value = values.next()?.ok()?;
-        self.0 = self.0.get(values.byte_offset()..)?;
-        Some(value)
+    /// Whether nothing but white space is left.
+    pub fn is_over(&mut self) -> bool {
+        self.peek().is_none()
     }
 
     /// The text that comes next; nothing, and nothing but white space is passed, where it is no
     /// text or has escapes.
-    fn text(&mut self) -> Option<&'a str> {
+    #[inline]
+    pub fn text(&mut self) -> Option<&'a str> {
+        let text = self.quoted()?;
+        self.record.get(text)
+    }
+
+    /// The whole number that comes next, if it has neither a sign nor many digits.
+    pub fn whole(&mut self) -> Option<&'a str> {
+        self.number().filter(|number| !number.contains('.'))
+    }
+
+    fn flat(&mut self) -> Option<Json> {
+        if let Some(text) = self.text() {
+            return Some(text.into());
+        }
+        if let Some(number) = self.number() {
+            return number_of(number).map(Json::Number);
+        }
+        // How deeply values may be nested is counted from where a record begins.
+        match self.peek()? {
+            b'{' | b'[' => None,
+            _ => self.literal().or_else(|| self.read()),
+        }
+    }
+
+    fn read<T: Deserialize<'a>>(&mut self) -> Option<T> {
+        let rest = self.record.get(self.at..)?;
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter();
+        let value = values.next()?.ok()?;
+        self.at += values.byte_offset();
+        Some(value)
+    }
+
+    /// Where the text is that comes next.
+    #[inline]
+    fn quoted(&mut self) -> Option<Range<usize>> {
         if self.peek()? != b'"' {
             return None;
         }
-        let inside = self.0.get(1..)?;
-        let end = plain(inside.as_bytes());
-        if *inside.as_bytes().get(end)? != b'"' {
+        let start = self.at + 1;
+        let end = self.marks.first(self.record.as_bytes(), start)?;
+        if self.record.as_bytes()[end] != b'"' {
             return None;
         }
-        self.0 = inside.get(end + 1..)?;
-        inside.get(..end)
+        self.at = end + 1;
+        Some(start..end)
+    }
+
+    /// The number that comes next, if it has neither a sign nor an exponent nor many digits.
+    fn number(&mut self) -> Option<&'a str> {
+        let rest = self.bytes();
+        let digits = |from: usize| {
+            let digits = rest.get(from..).unwrap_or_default();
+            digits.iter().take_while(|byte| byte.is_ascii_digit()).count()
+        };
+        let whole = digits(0);
+        if whole == 0 || whole > DIGITS_MAX || (whole > 1 && rest[0] == b'0') {
+            return None;
+        }
+        let mut end = whole;
+        if rest.get(end) == Some(&b'.') {
+            let fraction = digits(end + 1);
+            end += if fraction == 0 { return None } else { 1 + fraction };
+        }
+        if matches!(rest.get(end), Some(b'e' | b'E')) {
+            return None;
+        }
+        self.at += end;
+        self.record.get(self.at - end..self.at)
+    }
+
+    /// The truth value or the null that comes next.
+    fn literal(&mut self) -> Option<Json> {
+        let rest = self.bytes();
+        let (literal, value) = match rest.first()? {
+            b't' => ("true", Json::Bool(true)),
+            b'f' => ("false", Json::Bool(false)),
+            b'n' => ("null", Json::Null),
+            _ => return None,
+        };
+        if !rest.starts_with(literal.as_bytes()) {
+            return None;
+        }
+        self.at += literal.len();
+        Some(value)
     }
 
     /// Passes white space, and this byte, which has to come next.
+    #[inline]
     fn pass(&mut self, byte: u8) -> Option<()> {
         if self.peek()? != byte {
             return None;
         }
-        self.0 = self.0.get(1..)?;
+        self.at += 1;
         Some(())
     }
-}
 
-/// How many bytes stand before a quote, a backslash, or what JSON has no place for in texts; eight
-/// are looked at at a time.
-fn plain(bytes: &[u8]) -> usize {
-    let mut rest = bytes;
-    while let Some((eight, behind)) = rest.split_first_chunk() {
-        let eight = u64::from_le_bytes(*eight);
-        // The lowest bit that is set tells the first such byte; those above it may be wrong.
-        let found = below(eight ^ of(b'"'), 1) | below(eight ^ of(b'\\'), 1) | below(eight, b' ');
-        if found != 0 {
-            return bytes.len() - rest.len() + found.trailing_zeros() as usize / 8;
+    /// Passes white space; the byte behind it.
+    #[inline]
+    fn peek(&mut self) -> Option<u8> {
+        match *self.record.as_bytes().get(self.at)? {
+            ..=b' ' => self.peek_behind_space(),
+            byte => Some(byte),
         }
-        rest = behind;
     }
-    bytes.len() - rest.len() + plain_of_few(rest)
+
+    #[cold]
+    fn peek_behind_space(&mut self) -> Option<u8> {
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+        self.at += self.bytes().iter().take_while(|byte| is_space(byte)).count();
+        self.bytes().first().copied()
+    }
 }
 
-#[cold]
-fn plain_of_few(bytes: &[u8]) -> usize {
-    let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
-    bytes.iter().position(ends).unwrap_or(bytes.len())
-}
-
-/// The highest bit of each byte that is below this one.
-fn below(eight: u64, byte: u8) -> u64 {
-    eight.wrapping_sub(of(byte)) & !eight & of(0x80)
-}
-
-/// Eight times the same byte.
-const fn of(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
+/// What [`Rest::number`] gives, as serde_json would read it.
+fn number_of(written: &str) -> Option<Number> {
+    match written.parse::<u64>() {
+        Ok(whole) => Some(whole.into()),
+        Err(_) => Number::from_f64(written.parse().ok()?),
+    }
 }

@@ -21,14 +21,6 @@ pub(super) enum Scalar<'a> {
 }
 
 impl<'a> Scalar<'a> {
-    /// The text, if it is one, as it lies here.
-    pub fn as_text(&self) -> Option<&str> {
-        match self {
-            Scalar::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
     /// The text, if it is one.
     pub fn text(self) -> Option<Cow<'a, str>> {
         match self {

@@ -7,7 +7,6 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::object::Object;
-use super::plain::Rest;
 use super::scalar::Scalar;
 use super::{Event, Skip};
 
@@ -19,31 +18,18 @@ pub(super) fn parse(value: &[u8]) -> Result<Event<'_>, Skip> {
 
 /// What a record may have, as it was found.
 #[derive(Debug, Default)]
-pub(super) struct Fields<'a> {
+struct Fields<'a> {
     uuid: Scalar<'a>,
-    pub token: Scalar<'a>,
-    pub event: Scalar<'a>,
+    token: Scalar<'a>,
+    event: Scalar<'a>,
     distinct_id: Scalar<'a>,
     timestamp: Scalar<'a>,
     properties: Option<&'a RawValue>,
 }
 
 impl<'a> Fields<'a> {
-    /// Reads the field of this name, if it isn't the properties.
-    pub fn read(&mut self, key: &str, rest: &mut Rest<'a>) -> Option<()> {
-        match key {
-            "uuid" => self.uuid = rest.scalar()?,
-            "token" => first(&mut self.token, rest.scalar()?),
-            "event" => first(&mut self.event, rest.scalar()?),
-            "distinct_id" => self.distinct_id = rest.scalar()?,
-            "timestamp" => self.timestamp = rest.scalar()?,
-            _ => rest.skip()?,
-        }
-        Some(())
-    }
-
     /// The event that they make up.
-    pub fn event(self) -> Result<Event<'a>, Skip> {
+    fn event(self) -> Result<Event<'a>, Skip> {
         Ok(Event {
             name: self.event.event_name()?,
             distinct_id: self.distinct_id.distinct_id()?,

@@ -1,0 +1,138 @@
+//! Marks: where quotes, backslashes and what JSON has no place for in texts stand in a record, found
+//! sixty-four bytes at a time.
+
+use wide::u8x16;
+
+const BLOCK_BYTES: usize = 64;
+const LANES: usize = 16;
+
+/// The marks of one block of a record.
+#[derive(Debug)]
+pub(super) struct Marks {
+    block_at: usize,
+    /// The lowest bit is the block's first byte.
+    marked: u64,
+}
+
+impl Marks {
+    /// Those of a record's first block.
+    pub fn new(record: &[u8]) -> Self {
+        Marks { block_at: 0, marked: marked(record) }
+    }
+
+    /// Where the first mark is from this place on, which lies behind any that was found before.
+    /// Where there is none, there is none further on.
+    #[inline]
+    pub fn first(&mut self, record: &[u8], from: usize) -> Option<usize> {
+        debug_assert!(from >= self.block_at);
+        let within = from - self.block_at;
+        if within < BLOCK_BYTES {
+            let ahead = self.marked >> within;
+            if ahead != 0 {
+                return Some(from + ahead.trailing_zeros() as usize);
+            }
+        }
+        self.first_of_next(record, from)
+    }
+
+    /// The same where this block has none.
+    #[inline(never)]
+    fn first_of_next(&mut self, record: &[u8], from: usize) -> Option<usize> {
+        let next_at = (self.block_at + BLOCK_BYTES).max(from);
+        let mut rest = record.get(next_at..)?;
+        self.block_at = next_at;
+        loop {
+            self.marked = marked(rest);
+            if self.marked != 0 {
+                return Some(self.block_at + self.marked.trailing_zeros() as usize);
+            }
+            rest = rest.get(BLOCK_BYTES..)?;
+            self.block_at += BLOCK_BYTES;
+        }
+    }
+}
+
+/// Where dollar signs and backslashes stand in these bytes.
+pub(crate) fn dollars(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    (0..bytes.len()).step_by(BLOCK_BYTES).flat_map(|block_at| {
+        let [dollar, backslash] = [b'$', b'\\'].map(u8x16::splat);
+        let is_marked = |bytes: u8x16| bytes.simd_eq(dollar) | bytes.simd_eq(backslash);
+        let mut left = of_block(&bytes[block_at..], is_marked);
+        std::iter::from_fn(move || {
+            let at = (left != 0).then(|| block_at + left.trailing_zeros() as usize);
+            left &= left.wrapping_sub(1);
+            at
+        })
+    })
+}
+
+/// The marks of the first block of these bytes.
+fn marked(bytes: &[u8]) -> u64 {
+    let [quote, backslash, control] = [b'"', b'\\', 0x1f].map(u8x16::splat);
+    of_block(bytes, |bytes| {
+        let is_control = bytes.min(control).simd_eq(bytes);
+        bytes.simd_eq(quote) | bytes.simd_eq(backslash) | is_control
+    })
+}
+
+/// Of the first block of these bytes, those that are marked; a space, which nobody marks, stands
+/// for what lies behind the end.
+#[inline]
+fn of_block(bytes: &[u8], is_marked: impl Fn(u8x16) -> u8x16) -> u64 {
+    let of_whole = |block: &[u8; BLOCK_BYTES]| {
+        let lanes = block.as_chunks::<LANES>().0.iter();
+        lanes.rev().fold(0, |marked, lanes| {
+            marked << LANES | u64::from(is_marked(u8x16::new(*lanes)).to_bitmask())
+        })
+    };
+    match bytes.first_chunk() {
+        Some(block) => of_whole(block),
+        None => {
+            let mut block = [b' '; BLOCK_BYTES];
+            block[..bytes.len()].copy_from_slice(bytes);
+            of_whole(&block)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_found_wherever_they_stand() {
+        let is_mark = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
+        for len in [0, 1, 15, 16, 63, 64, 65, 127, 128, 129, 300] {
+            for seed in 0..40usize {
+                // Few marks, at other places for each seed; all bytes there are stand between.
+                let byte = |at: usize| match (at * 31 + seed * 17) % 23 {
+                    0 => b'"',
+                    1 if seed % 3 == 0 => b'\\',
+                    2 if seed % 5 == 0 => (at % 32) as u8,
+                    _ => b' ' + ((at * 7 + seed) % 224) as u8,
+                };
+                let record: Vec<u8> = (0..len).map(byte).collect();
+                let mut marks = Marks::new(&record);
+                let mut from = seed;
+                loop {
+                    let naive = (from..len).find(|at| is_mark(&record[*at]));
+                    assert_eq!(marks.first(&record, from), naive, "{record:?} from {from}");
+                    let Some(found) = naive else { break };
+                    from = found + 1 + found % (1 + seed * 3);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn dollars_and_backslashes_are_found_in_order() {
+        for len in [0, 1, 63, 64, 65, 200] {
+            for step in 1..70 {
+                let byte = |at: usize| if at.is_multiple_of(step) { b"$\\"[at % 2] } else { b'"' };
+                let bytes: Vec<u8> = (0..len).map(byte).collect();
+                let naive = (0..len).step_by(step);
+                assert!(dollars(&bytes).eq(naive), "{len} bytes, one in {step}");
+            }
+        }
+    }
+}
