@@ -40,6 +40,10 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+/// The floor and the store alone have what Sluice has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What can go wrong while measuring ends the measurement, with a sentence.
 type Outcome = Result<(), Failure>;
 

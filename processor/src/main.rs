@@ -8,6 +8,7 @@ use anyhow::Context;
 use evaluator::app::App;
 use evaluator::server::router;
 use evaluator::workers::{Patience, Worker};
+use mimalloc::MiMalloc;
 use processor::cli::{self, Command, Forget};
 use processor::clocks::Clocks;
 use processor::log::Log;
@@ -19,6 +20,10 @@ use processor::{definitions, dev, examples, explain, import, lookup, priority};
 use schemas::append::Append;
 use schemas::event::Format;
 use tracing_subscriber::EnvFilter;
+
+/// Records come from one thread and are let go by another, which glibc's allocator minds.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// How long requests under way may take once the node is told to stop.
 const DRAIN_WAIT: Duration = Duration::from_secs(10);

@@ -8,11 +8,8 @@ use super::PersonKey;
 const KEY_LEN_AT: usize = 1;
 const RECORD_LEN_AT: usize = KEY_LEN_AT + 4;
 const KEY_AT: usize = RECORD_LEN_AT + 4;
-/// What a record has room to grow by: one entry of a window.
-const ROOM_BYTES: usize = 16;
-/// Allocators hand out memory by so much, and keep so much of it for themselves.
+/// Memory is handed out by so much at least.
 const GRAIN_BYTES: usize = 16;
-const KEPT_BYTES: usize = 8;
 
 /// Who, what is kept of them, and how that stands.
 pub struct Person(Box<[u8]>);
@@ -25,14 +22,14 @@ impl Person {
 
     fn of(state: u8, key: &[u8], record: &[u8]) -> Self {
         let [key_len, record_len] = [key, record].map(length);
-        let needed = KEY_AT + key.len() + record.len() + ROOM_BYTES;
-        let mut bytes = Vec::with_capacity(taken(needed) - KEPT_BYTES);
+        let taken = taken(KEY_AT + key.len() + record.len());
+        let mut bytes = Vec::with_capacity(taken);
         bytes.push(state);
         bytes.extend_from_slice(&key_len);
         bytes.extend_from_slice(&record_len);
         bytes.extend_from_slice(key);
         bytes.extend_from_slice(record);
-        bytes.resize(taken(needed) - KEPT_BYTES, 0);
+        bytes.resize(taken, 0);
         Person(bytes.into_boxed_slice())
     }
 
@@ -76,7 +73,7 @@ impl Person {
     pub fn keep(&mut self, record: &[u8]) {
         let at = self.record_at();
         let needed = at + record.len();
-        if needed > self.0.len() || taken(needed + ROOM_BYTES) * 2 < self.0.len() {
+        if needed > self.0.len() || taken(needed) * 2 < self.0.len() {
             *self = Person::of(self.0[0], self.key(), record);
             return;
         }
@@ -84,9 +81,9 @@ impl Person {
         self.0[at..needed].copy_from_slice(record);
     }
 
-    /// Bytes it takes, with what the allocator keeps.
+    /// Bytes it takes.
     pub fn bytes(&self) -> usize {
-        taken(self.0.len())
+        self.0.len()
     }
 
     fn record_at(&self) -> usize {
@@ -107,9 +104,10 @@ fn length(bytes: &[u8]) -> [u8; 4] {
     u32::try_from(bytes.len()).expect("ids, names and records are bounded").to_le_bytes()
 }
 
-/// What the allocator takes for so many bytes.
+/// What is handed out for so many bytes: mimalloc has four sizes between a power of two and the next.
+/// What is more than needed is room to grow.
 fn taken(bytes: usize) -> usize {
-    (bytes + KEPT_BYTES).next_multiple_of(GRAIN_BYTES).max(2 * GRAIN_BYTES)
+    bytes.next_multiple_of((bytes.next_power_of_two() / 8).max(GRAIN_BYTES))
 }
 
 #[cfg(test)]
@@ -122,9 +120,9 @@ mod tests {
     fn what_is_kept_comes_back_whatever_it_grows_and_shrinks_to() {
         let key = PersonKey::new(ProjectId(7), "käthe");
         let mut person = Person::new(&key);
-        assert_eq!((person.bytes(), person.is_any(!0)), (48, false), "of an id of six bytes");
+        assert_eq!((person.bytes(), person.is_any(!0)), (32, false), "of an id of six bytes");
         person.keep(&[7; 30]);
-        assert_eq!(person.bytes(), 80);
+        assert_eq!(person.bytes(), 64);
         person.set(5);
         for len in (0..200).chain([70_000]).chain((0..200).rev()) {
             let record: Vec<u8> = (0..len).map(|at| at as u8).collect();
