@@ -47,13 +47,13 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> crate::Outcome {
-    let catalog = Arc::new(conditions::catalog(match arguments.path {
+    let catalog = conditions::catalog(match arguments.path {
         Path::Fold | Path::Skip => Set::W1,
         Path::Flag | Path::Fifty => Set::Fifty,
-    })?);
+    })?;
     match arguments.path {
-        Path::Fold => fold(catalog, arguments.times, Sketch::is_watched),
-        Path::Skip => fold(catalog, arguments.times, |sketch| !sketch.is_watched()),
+        Path::Fold => fold(&catalog, arguments.times, Sketch::is_watched),
+        Path::Skip => fold(&catalog, arguments.times, |sketch| !sketch.is_watched()),
         Path::Flag => decide(&catalog, arguments.times, Some("three-adds")),
         Path::Fifty => decide(&catalog, arguments.times, None),
     }
@@ -65,7 +65,7 @@ fn reading() -> Reading {
     Reading { format: Format::Sluice, bounds, token: None }
 }
 
-fn fold(catalog: Arc<Catalog>, times: usize, which: impl Fn(&Sketch) -> bool) -> crate::Outcome {
+fn fold(catalog: &Catalog, times: usize, which: impl Fn(&Sketch) -> bool) -> crate::Outcome {
     let sketches = Workload::new(SHAPE, NOW_MS).filter(which);
     let records: Vec<(i64, Vec<u8>)> = sketches
         .map(|sketch| {
@@ -74,11 +74,12 @@ fn fold(catalog: Arc<Catalog>, times: usize, which: impl Fn(&Sketch) -> bool) ->
             (sketch.time_ms, value)
         })
         .collect();
-    let (partition, mut fold) = (Partition::default(), Fold::new(catalog, reading()));
+    let (partition, mut fold) = (Partition::default(), Fold::new(reading()));
     let mut folded = 0;
     for ((timestamp_ms, value), offset) in records.iter().cycle().zip(0..times as i64) {
         let (timestamp_ms, value) = (*timestamp_ms, Some(value.as_slice()));
-        let effect = fold.fold(&partition, LogRecord { partition: 0, offset, timestamp_ms, value });
+        let record = LogRecord { partition: 0, offset, timestamp_ms, value };
+        let effect = fold.fold(catalog, &partition, record);
         folded += u64::from(effect.outcome == Outcome::Folded);
     }
     println!("{times} records, {folded} folded, {} people", partition.hot.people());
@@ -103,14 +104,13 @@ fn decide(catalog: &Catalog, times: usize, only: Option<&str>) -> crate::Outcome
 
 /// What is kept of the busiest visitor.
 fn busiest(catalog: &Catalog) -> Result<Record, Box<dyn std::error::Error>> {
-    let (partition, mut fold) =
-        (Partition::default(), Fold::new(Arc::new(catalog.clone()), reading()));
+    let (partition, mut fold) = (Partition::default(), Fold::new(reading()));
     let mut value = Vec::new();
     for (sketch, offset) in Workload::new(SHAPE, NOW_MS).filter(|s| s.person == 0).zip(0..) {
         sketch.write(TOKEN, SHAPE.bytes, &mut value);
         let timestamp_ms = sketch.time_ms;
         let value = Some(value.as_slice());
-        fold.fold(&partition, LogRecord { partition: 0, offset, timestamp_ms, value });
+        fold.fold(catalog, &partition, LogRecord { partition: 0, offset, timestamp_ms, value });
     }
     let project = catalog.projects().first().ok_or("no project")?;
     let key = PersonKey::new(project.id, &crate::workload::distinct_id(0));

@@ -76,7 +76,7 @@ impl<L: Log> Filler<L> {
             }
         }
         let only = matchers.iter().copied().collect();
-        let mut fold = Fold::only(Arc::clone(catalog), self.reading.clone(), only);
+        let mut fold = Fold::only(catalog, self.reading.clone(), only);
         while reading.values().any(|part| part.truncated || part.next < part.until) {
             if interrupted() || reading.values().any(|part| part.truncated) {
                 return Ok(matchers.len());
@@ -87,7 +87,7 @@ impl<L: Log> Filler<L> {
                 continue;
             }
             let read = reader.read(BATCH_RECORDS_MAX, READ_WAIT, &mut |arrival| {
-                meet(&mut reading, &mut fold, arrival);
+                meet(&mut reading, &mut fold, catalog, arrival);
             });
             if let Err(error) = read {
                 // Reading again goes on where it stopped.
@@ -143,14 +143,19 @@ impl<L: Log> Filler<L> {
     }
 }
 
-fn meet(reading: &mut BTreeMap<i32, Part>, fold: &mut Fold, arrival: Arrival<'_>) {
+fn meet(
+    reading: &mut BTreeMap<i32, Part>,
+    fold: &mut Fold,
+    catalog: &Catalog,
+    arrival: Arrival<'_>,
+) {
     match arrival {
         Arrival::Record(record) => {
             let Some(part) = reading.get_mut(&record.partition) else {
                 return;
             };
             if record.offset < part.until {
-                fold.fold(&part.partition, record);
+                fold.fold(catalog, &part.partition, record);
             }
             part.next = record.offset + 1;
         }

@@ -100,9 +100,8 @@ struct Only {
     sieve: Sieve,
 }
 
-/// Folds records by one catalog.
+/// Folds records.
 pub struct Fold {
-    catalog: Arc<Catalog>,
     reading: Reading,
     /// The only matchers to fold; all of them where there is none.
     only: Option<Only>,
@@ -111,37 +110,33 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// Folds everything that the catalog asks for.
-    pub fn new(catalog: Arc<Catalog>, reading: Reading) -> Self {
-        Fold { catalog, reading, only: None, key: PersonKey::default(), hits: Vec::new() }
+    /// Folds everything that a catalog asks for.
+    pub fn new(reading: Reading) -> Self {
+        Fold { reading, only: None, key: PersonKey::default(), hits: Vec::new() }
     }
 
-    /// Folds for these matchers alone; what else an event changes is taken for folded already.
-    pub fn only(catalog: Arc<Catalog>, reading: Reading, matchers: FxHashSet<MatcherId>) -> Self {
+    /// Folds for these matchers of a catalog alone; what else an event changes is taken for folded
+    /// already.
+    pub fn only(catalog: &Catalog, reading: Reading, matchers: FxHashSet<MatcherId>) -> Self {
         let all = catalog.projects().iter().flat_map(|project| &project.matchers);
         let asked = all.filter(|matcher| matchers.contains(&matcher.id));
         let sieve = Sieve::new(asked.map(|matcher| matcher.event.as_str()));
-        Fold { only: Some(Only { matchers, sieve }), ..Fold::new(catalog, reading) }
+        Fold { only: Some(Only { matchers, sieve }), ..Fold::new(reading) }
     }
 
-    /// What records are folded by.
-    pub fn catalog(&self) -> &Catalog {
-        &self.catalog
-    }
-
-    /// Goes on with another catalog.
-    pub fn use_catalog(&mut self, catalog: Arc<Catalog>) {
-        self.catalog = catalog;
-    }
-
-    /// Folds a record of this partition.
-    pub fn fold(&mut self, partition: &Partition, record: LogRecord<'_>) -> Effect {
+    /// Folds a record of this partition by a catalog. Fold has none of its own: threads that count
+    /// who holds one, at every record, would wait for each other.
+    pub fn fold(
+        &mut self,
+        catalog: &Catalog,
+        partition: &Partition,
+        record: LogRecord<'_>,
+    ) -> Effect {
         let concerns = |value| self.only.as_ref().is_none_or(|only| only.sieve.may_concern(value));
         if record.value.is_some_and(|value| !concerns(value)) {
             return Effect { outcome: Outcome::Unwatched, project: None, clamped: false };
         }
-        let catalog = Arc::clone(&self.catalog);
-        if let Some(effect) = self.fold_quickly(partition, &catalog, record) {
+        if let Some(effect) = self.fold_quickly(partition, catalog, record) {
             return effect;
         }
         let parsed = record.value.ok_or(Skip::Tombstone);
@@ -149,7 +144,7 @@ impl Fold {
             Ok(event) => event,
             Err(skip) => return Effect::skipped(skip, None),
         };
-        let project = match project_of(&catalog, &self.reading, &event) {
+        let project = match project_of(catalog, &self.reading, &event) {
             Ok(project) => project,
             Err(skip) => return Effect::skipped(skip, None),
         };

@@ -20,7 +20,7 @@ fn folded(stated_ms: i64) -> Effect {
     let value = json!({ "event": "a", "distinct_id": "ann", "timestamp": stated_ms }).to_string();
     let (timestamp_ms, value) = (RECORD_MS, Some(value.as_bytes()));
     let record = LogRecord { partition: 0, offset: 0, timestamp_ms, value };
-    Fold::new(Arc::new(catalog), reading).fold(&Partition::default(), record)
+    Fold::new(reading).fold(&catalog, &Partition::default(), record)
 }
 
 #[test]

@@ -76,13 +76,14 @@ fn whoever_does_a_thousand_things_a_second_stays_within_the_bound() {
     ann.set(project.id, "ann");
     let bounds = Bounds { skew_ms: 5_000, lateness_ms: HOUR_MS };
     let reading = Reading { format: Format::Sluice, bounds, token: None };
-    let mut fold = Fold::new(Arc::new(Catalog::new(vec![project])), reading);
+    let (catalog, mut fold) = (Catalog::new(vec![project]), Fold::new(reading));
     let partition = Partition::default();
     for number in 0..events {
         let timestamp_ms = START_MS + number as i64 * HOUR_MS / events as i64;
         let value = event(number, timestamp_ms).to_string();
         let (offset, value) = (number as i64, Some(value.as_bytes()));
-        let effect = fold.fold(&partition, LogRecord { partition: 0, offset, timestamp_ms, value });
+        let record = LogRecord { partition: 0, offset, timestamp_ms, value };
+        let effect = fold.fold(&catalog, &partition, record);
         assert!(!matches!(effect.outcome, Outcome::Skipped(_)), "{number}: {effect:?}");
         if number.is_multiple_of((events / LOOKS).max(1)) || number + 1 == events {
             let (record, _) = partition.hot.glance(&ann).expect("somebody");

@@ -15,6 +15,7 @@ const RECORD_MS: i64 = 1_790_000_000_000;
 
 /// A node that folds what it is told, one record after the other.
 struct Node {
+    catalog: Catalog,
     fold: Fold,
     partition: Partition,
     records: i64,
@@ -37,16 +38,16 @@ impl Node {
         let compiled = compile(&sources, &|_| None, &mut Default::default()).expect("it's good");
         let bounds = Bounds { skew_ms: 5_000, lateness_ms: MINUTE_MS };
         let reading = Reading { format, bounds, token: None };
-        let fold = Fold::new(Arc::new(compiled.catalog), reading);
-        Node { fold, partition: Partition::default(), records: 0 }
+        let (catalog, fold) = (compiled.catalog, Fold::new(reading));
+        Node { catalog, fold, partition: Partition::default(), records: 0 }
     }
 
     /// One that fills what is watched, beside another that has folded all the rest.
     fn filling(format: Format) -> Node {
         let live = Node::new(format);
-        let matchers = live.fold.catalog.projects().iter().flat_map(|project| &project.matchers);
+        let matchers = live.catalog.projects().iter().flat_map(|project| &project.matchers);
         let matchers = matchers.map(|matcher| matcher.id).collect();
-        let fold = Fold::only(Arc::clone(&live.fold.catalog), live.fold.reading.clone(), matchers);
+        let fold = Fold::only(&live.catalog, live.fold.reading.clone(), matchers);
         Node { fold, ..live }
     }
 
@@ -58,12 +59,12 @@ impl Node {
         self.records += 1;
         let (offset, timestamp_ms) = (self.records, RECORD_MS);
         let record = LogRecord { partition: 0, offset, timestamp_ms, value };
-        self.fold.fold(&self.partition, record).outcome
+        self.fold.fold(&self.catalog, &self.partition, record).outcome
     }
 
     /// Takes whomever and whatever has changed.
     fn checkpoint(&self) -> Checkpoint {
-        let project = self.fold.catalog.only_project().expect("a shop").id;
+        let project = self.catalog.only_project().expect("a shop").id;
         let taken = (0..SHARDS).flat_map(|shard| self.partition.hot.take(shard));
         Checkpoint { project, taken: taken.map(|taken| (taken.key, taken.record)).collect() }
     }
