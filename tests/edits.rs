@@ -1,12 +1,14 @@
 //! Stories of analysts who edit definitions, while the node runs and while it doesn't.
 
+use std::thread;
 use std::time::Duration;
 
-use crate::client::Said;
+use crate::broker::Broker;
+use crate::client::{Client, Said};
 use crate::dice::Dice;
 use crate::event::{Event, now_ms};
 use crate::harness::{self, Setup, eventually};
-use crate::shop::adds;
+use crate::shop::{TOKEN, adds};
 
 /// Saving a file takes effect in a second; a busy machine gets more.
 const RELOADED_WITHIN: Duration = Duration::from_secs(20);
@@ -63,6 +65,47 @@ fn an_edited_cohort_answers_without_a_gap() {
             let said = server.client.flags("ann").said("offer");
             assert!(said == before || said == wanted, "{said:?} between {before:?} and {wanted:?}");
             (said == wanted).then_some(())
+        });
+    }
+}
+
+/// Several threads read a topic's partitions, each in the midst of something when a condition is
+/// taken up: whatever happened before and after, wherever, counts, and counts once.
+#[test]
+fn a_condition_saved_while_events_stream_in_has_each_of_them() {
+    const EACH: usize = 100;
+    let broker = Broker::shared();
+    let topic = broker.topic(4);
+    let server = Setup::kafka(&topic.brokers, &topic.name).start();
+    let people: Vec<String> = (0..300).map(|number| format!("person {number}")).collect();
+    let mut saved = Vec::new();
+    thread::scope(|scope| {
+        let (client, mut dice, people) =
+            (Client::new(server.port(), TOKEN), Dice::new(12), &people);
+        let sending = scope.spawn(move || {
+            for _ in 0..EACH {
+                let search = |person: &String| {
+                    Event::new("searched", person, now_ms(), &mut dice).with("price", 1_000)
+                };
+                client.capture(&people.iter().map(search).collect::<Vec<_>>());
+            }
+        });
+        while !sending.is_finished() {
+            let (name, above) = (format!("saved-{}", saved.len()), saved.len());
+            let rule = format!(
+                "rules: [{{ when: {{ did: searched, count: '= {EACH}', within: 1h, \
+                 where: {{ price: '> {above}' }} }} }}]"
+            );
+            server.define(&format!("flags/{name}.yaml"), &rule);
+            saved.push(name);
+            thread::sleep(Duration::from_millis(400));
+        }
+    });
+    println!("saved {} conditions meanwhile", saved.len());
+    for person in &people {
+        eventually("all of them are counted", RELOADED_WITHIN, || {
+            let flags = server.client.flags(person);
+            saved.iter().all(|name| flags.said(name) == Said::Yes).then_some(())
         });
     }
 }

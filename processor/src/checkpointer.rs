@@ -23,7 +23,7 @@ pub struct Checkpointer<L> {
     pub store: Arc<Store>,
     /// What learns how far that is.
     pub log: Arc<L>,
-    /// What the worker tells, and is told.
+    /// What workers tell, and are told.
     pub following: Arc<Following>,
     /// What is counted.
     pub metrics: Arc<Metrics>,

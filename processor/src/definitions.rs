@@ -12,15 +12,14 @@ use arc_swap::ArcSwap;
 use fail::fail_point;
 use schemas::catalog::Catalog;
 use schemas::definitions::{Problem, Source, compile};
-use schemas::lookup::Position;
 
 use self::look::Look;
 use crate::fill::Filler;
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::priority;
+use crate::ruling::Ruling;
 use crate::store::{Store, StoreError};
-use crate::worker::Order;
 
 /// How often the folder is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -110,6 +109,7 @@ fn files(folder: &Path) -> std::io::Result<Vec<(PathBuf, Metadata)>> {
 pub struct Definitions {
     folder: PathBuf,
     store: Arc<Store>,
+    ruling: Arc<Ruling>,
     catalog: Arc<ArcSwap<Catalog>>,
     in_use: Vec<Source>,
     /// What follows an edit, in stages.
@@ -132,20 +132,26 @@ impl Definitions {
     /// # Errors
     /// With every mistake in it: a node doesn't start on definitions that are wrong.
     pub fn open(folder: &Path, store: Arc<Store>) -> Result<Self, DefinitionsError> {
-        let catalog = Arc::new(ArcSwap::default());
-        let folder = folder.to_owned();
-        let mut definitions =
-            Definitions { folder, store, catalog, in_use: Vec::new(), edited: None, refused: None };
-        let sources = read(&definitions.folder)?;
-        let catalog = definitions.compile(&sources)?;
-        definitions.in_use = sources;
-        definitions.store.keep_for(&[&catalog]);
-        definitions.store.take_up(&catalog, &Position::new());
-        definitions.catalog.store(catalog);
-        Ok(definitions)
+        let sources = read(folder)?;
+        let catalog = compiled(&sources, &store)?;
+        store.keep_for(&[&catalog]);
+        Ok(Definitions {
+            folder: folder.to_owned(),
+            ruling: Arc::new(Ruling::new(Arc::clone(&store), Arc::clone(&catalog))),
+            store,
+            catalog: Arc::new(ArcSwap::new(catalog)),
+            in_use: sources,
+            edited: None,
+            refused: None,
+        })
     }
 
-    /// The catalog in use.
+    /// What records are folded by.
+    pub fn ruling(&self) -> Arc<Ruling> {
+        Arc::clone(&self.ruling)
+    }
+
+    /// The catalog that decides.
     pub fn catalog(&self) -> Arc<ArcSwap<Catalog>> {
         Arc::clone(&self.catalog)
     }
@@ -154,7 +160,6 @@ impl Definitions {
     pub fn watch<L: Log>(
         mut self,
         filler: &Filler<L>,
-        orders: &mpsc::Sender<Order>,
         metrics: &Metrics,
         stop: &mpsc::Receiver<()>,
     ) {
@@ -168,7 +173,7 @@ impl Definitions {
                 return;
             }
             if look.may_have_changed(&self.folder) {
-                match self.reload(orders) {
+                match self.reload() {
                     Ok(changed) => left |= changed,
                     Err(error) => {
                         metrics.definitions_refused.inc();
@@ -188,7 +193,7 @@ impl Definitions {
                 }
             }
             if !left {
-                self.advance(orders);
+                self.advance();
             }
         }
     }
@@ -197,12 +202,12 @@ impl Definitions {
     ///
     /// # Errors
     /// When it can't be read, or has mistakes; the last good definitions stay.
-    pub fn reload(&mut self, orders: &mpsc::Sender<Order>) -> Result<bool, DefinitionsError> {
+    pub fn reload(&mut self) -> Result<bool, DefinitionsError> {
         let sources = read(&self.folder)?;
         if sources == self.in_use || self.refused.as_ref() == Some(&sources) {
             return Ok(false);
         }
-        let catalog = match self.compile(&sources) {
+        let catalog = match compiled(&sources, &self.store) {
             Ok(catalog) => catalog,
             Err(error) => {
                 self.refused = Some(sources);
@@ -211,9 +216,7 @@ impl Definitions {
         };
         let old = self.catalog.load_full();
         let first = catalog.standing_on(&old, |matcher| self.store.is_filled(matcher));
-        if !self.fold_by(Arc::new(first), orders) {
-            return Ok(false);
-        }
+        self.fold_by(Arc::new(first));
         self.edited = Some(Edited { catalog: Arc::clone(&catalog), looks_left: None });
         tracing::info!(
             flags = catalog.projects().iter().map(|project| project.flags.len()).sum::<usize>(),
@@ -226,7 +229,7 @@ impl Definitions {
     }
 
     /// Brings an edit on its way, once what it needs is filled.
-    pub fn advance(&mut self, orders: &mpsc::Sender<Order>) {
+    pub fn advance(&mut self) {
         let Some(edited) = &mut self.edited else { return };
         match &mut edited.looks_left {
             None => {
@@ -236,40 +239,35 @@ impl Definitions {
             Some(0) => {
                 let catalog = Arc::clone(&edited.catalog);
                 self.edited = None;
-                self.fold_by(catalog, orders);
+                self.fold_by(catalog);
             }
             Some(left) => *left -= 1,
         }
     }
 
-    /// Folds and decides by this catalog from now on. Returns whether the worker still works.
-    fn fold_by(&self, catalog: Arc<Catalog>, orders: &mpsc::Sender<Order>) -> bool {
+    /// Folds and decides by this catalog from now on.
+    fn fold_by(&self, catalog: Arc<Catalog>) {
         let old = self.catalog.load_full();
         self.store.keep_for(&[&*old, &*catalog]);
-        let (begun, taken_up) = mpsc::sync_channel(1);
-        let told = orders.send(Order::Use(Arc::clone(&catalog), begun)).is_ok();
-        if !told || taken_up.recv().is_err() {
-            // The worker has ended: so does this.
-            return false;
-        }
+        self.ruling.replace(Arc::clone(&catalog));
         fail_point!("definitions.taken_up", |_| std::process::abort());
         self.catalog.store(Arc::clone(&catalog));
         self.store.keep_for(&[&*catalog]);
-        true
     }
+}
 
-    fn compile(&self, sources: &[Source]) -> Result<Arc<Catalog>, DefinitionsError> {
-        let mut registry = self.store.registry()?;
-        let environment = |name: &str| std::env::var(name).ok();
-        let compiled = compile(sources, &environment, &mut registry);
-        let compiled = compiled.map_err(DefinitionsError::Problems)?;
-        for warning in &compiled.warnings {
-            tracing::warn!("{warning}");
-        }
-        self.store.write_registry(&registry)?;
-        fail_point!("definitions.numbered", |_| std::process::abort());
-        Ok(Arc::new(compiled.catalog))
+/// What definitions amount to; the numbers in it are kept.
+fn compiled(sources: &[Source], store: &Store) -> Result<Arc<Catalog>, DefinitionsError> {
+    let mut registry = store.registry()?;
+    let environment = |name: &str| std::env::var(name).ok();
+    let compiled = compile(sources, &environment, &mut registry);
+    let compiled = compiled.map_err(DefinitionsError::Problems)?;
+    for warning in &compiled.warnings {
+        tracing::warn!("{warning}");
     }
+    store.write_registry(&registry)?;
+    fail_point!("definitions.numbered", |_| std::process::abort());
+    Ok(Arc::new(compiled.catalog))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Following: finds the log's partitions, hands each to the worker, and watches the lag.
+//! The follower: finds the log's partitions, hands each to its worker, and watches the lag.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,8 +12,9 @@ use crate::fold::Bounds;
 use crate::following::Following;
 use crate::log::{Arrival, Log, LogError, Reader};
 use crate::metrics::Metrics;
-use crate::store::Store;
-use crate::worker::{Assignment, Order};
+use crate::ruling::Ruling;
+use crate::store::{Partition, Store};
+use crate::worker::Assignment;
 
 /// How often the log is asked for its partitions and their ends.
 const LOOK_EVERY: Duration = Duration::from_millis(1_000);
@@ -80,9 +81,11 @@ pub struct Follower<L> {
     pub log: Arc<L>,
     /// What has been read before.
     pub store: Arc<Store>,
-    /// Where assignments go.
-    pub orders: mpsc::Sender<Order>,
-    /// What the worker tells.
+    /// What records are folded by.
+    pub ruling: Arc<Ruling>,
+    /// Where assignments go: each partition to the worker that its number tells.
+    pub workers: Vec<mpsc::Sender<Assignment>>,
+    /// What workers tell.
     pub following: Arc<Following>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
@@ -115,7 +118,8 @@ impl<L: Log> Follower<L> {
                 Err(error) => tracing::debug!(%error, "the log still doesn't answer"),
             }
             self.metrics.connected.set(self.following.connected.load(Ordering::Relaxed).into());
-            self.metrics.stale_ms.set(self.following.stale_ms((self.clock)()));
+            let stale_ms = self.following.stale_ms(&self.store.partitions(), (self.clock)());
+            self.metrics.stale_ms.set(stale_ms);
             if stop.recv_timeout(LOOK_EVERY) != Err(mpsc::RecvTimeoutError::Timeout) {
                 return;
             }
@@ -134,14 +138,10 @@ impl<L: Log> Follower<L> {
         let found_before = self.found.load(Ordering::Relaxed);
         for partition in self.log.partitions()? {
             if !assigned.contains(&partition) {
-                let assignment = self.assignment(partition, found_before)?;
                 // The store knows of it before anybody is told that all have been found.
-                let Assignment { offset, since_ms, .. } = assignment;
-                let known = self.store.partition(partition, offset, since_ms);
-                if assignment.catch_up_to.is_none() {
-                    known.set_caught_up(true);
-                }
-                if self.orders.send(Order::Assign(assignment)).is_err() {
+                let assignment = self.begin(partition, found_before)?;
+                let worker = partition.unsigned_abs() as usize % self.workers.len();
+                if self.workers[worker].send(assignment).is_err() {
                     return Ok(());
                 }
                 assigned.insert(partition);
@@ -155,28 +155,50 @@ impl<L: Log> Follower<L> {
         Ok(())
     }
 
-    /// A partition that comes after the start is read from its first record.
-    fn assignment(&self, partition: i32, came_later: bool) -> Result<Assignment, LogError> {
-        let bounds = self.log.bounds(partition)?;
-        let catch_up_to = (!came_later).then_some(bounds.end);
+    /// Has the store begin with a partition, unless it did before.
+    fn begin(&self, id: i32, came_later: bool) -> Result<Assignment, LogError> {
         let partitions = self.store.partitions();
-        if let Some(known) = partitions.iter().find(|known| known.id == partition) {
-            let offset = known.next_offset();
+        // Asked before the log is: of what came since, nothing is known.
+        let current_at_ms = self.following.current_at_ms(&partitions);
+        let end = self.log.bounds(id)?.end;
+        let (partition, catch_up_to) = match partitions.iter().find(|known| known.id == id) {
             // Beyond the end, the log was made anew: caught up only once it has been read.
-            let catch_up_to = if offset > bounds.end { Some(i64::MAX) } else { catch_up_to };
-            return Ok(Assignment { partition, offset, since_ms: i64::MIN, catch_up_to });
-        }
-        let now_ms = (self.clock)();
-        let Beginning { offset, since_ms } = match self.start {
-            Start::Latest if !came_later => Beginning { offset: bounds.end, since_ms: now_ms },
-            Start::Windows if !came_later => {
-                let after_ms =
-                    now_ms.saturating_sub(self.horizon_ms).saturating_sub(self.bounds.lateness_ms);
-                beginning(&*self.log, partition, after_ms, self.bounds.skew_ms, now_ms)?
+            Some(known) if known.next_offset() > end => (Arc::clone(known), Some(i64::MAX)),
+            Some(known) => (Arc::clone(known), Some(end)),
+            None => {
+                let beginning = self.beginning(id, end, came_later)?;
+                (self.add(id, beginning, came_later), (!came_later).then_some(end))
             }
-            _ => beginning(&*self.log, partition, i64::MIN, self.bounds.skew_ms, now_ms)?,
         };
-        Ok(Assignment { partition, offset, since_ms, catch_up_to })
+        partition.set_current_at_ms(current_at_ms);
+        Ok(Assignment { partition, catch_up_to })
+    }
+
+    /// Adds a partition to the store, while nobody replaces the catalog that records are folded
+    /// by: whoever does so finds it, and has it filled, or it is read by that catalog alone.
+    fn add(&self, id: i32, beginning: Beginning, caught_up: bool) -> Arc<Partition> {
+        let ruling = self.ruling.hold();
+        let partition = self.store.partition(id, beginning.offset, beginning.since_ms);
+        partition.set_caught_up(caught_up);
+        // What is complete in all partitions may begin later now.
+        self.store.with_progress(&ruling, |_| ());
+        partition
+    }
+
+    /// Where to begin in a partition that ends there. One that comes after the start is read from
+    /// its first record.
+    fn beginning(&self, partition: i32, end: i64, came_later: bool) -> Result<Beginning, LogError> {
+        let now_ms = (self.clock)();
+        let after_ms = match self.start {
+            Start::Latest if !came_later => {
+                return Ok(Beginning { offset: end, since_ms: now_ms });
+            }
+            Start::Windows if !came_later => {
+                now_ms.saturating_sub(self.horizon_ms).saturating_sub(self.bounds.lateness_ms)
+            }
+            _ => i64::MIN,
+        };
+        beginning(&*self.log, partition, after_ms, self.bounds.skew_ms, now_ms)
     }
 }
 

@@ -22,6 +22,7 @@ pub mod lookup;
 pub mod metrics;
 pub mod node;
 pub mod priority;
+pub mod ruling;
 pub mod settings;
 pub mod sieve;
 #[cfg(test)]

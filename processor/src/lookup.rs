@@ -55,7 +55,7 @@ impl Here {
         // Position before people: the answer has at least what it says.
         let position = self.store.position();
         let coverage = self.store.coverages();
-        let stale_ms = self.following.stale_ms(now_ms);
+        let stale_ms = self.following.stale_ms(&self.store.partitions(), now_ms);
         let unknown = if !self.caught_up() {
             Some(Unknown::CatchingUp)
         } else if self.unknown_after_ms.is_some_and(|bound_ms| stale_ms > bound_ms) {

@@ -33,7 +33,11 @@ use crate::metrics::Metrics;
 use crate::settings::{LogKind, Settings};
 use crate::store::Store;
 use crate::usage::LastCalled;
-use crate::worker::{Order, Parts, Worker};
+use crate::worker::{Assignment, Parts, Worker};
+
+/// How many threads fold at most. Each reads by connections of its own, and is idle where there are
+/// fewer partitions.
+const WORKERS_MAX: usize = 8;
 
 /// A running node.
 pub struct Node<L> {
@@ -111,42 +115,20 @@ impl<L: Log + Append> Node<L> {
     }
 
     fn spawn_all(&mut self, with: Threads<'_, L>) -> anyhow::Result<()> {
+        let (reading, ruling) = (self.reading(with.settings), with.definitions.ruling());
+        let workers = self.spawn_workers(&with, &reading)?;
         let Threads { settings, log, definitions, found, clocks } = with;
-        let bounds = Bounds { skew_ms: settings.skew_ms, lateness_ms: settings.lateness_ms };
-        let format = match settings.log {
-            LogKind::Embedded => Format::Sluice,
-            LogKind::Kafka => settings.kafka_format,
-        };
-        let projects = self.catalog.load();
-        if format == Format::Clickhouse && projects.projects().iter().all(|p| p.team_id.is_none()) {
-            tracing::warn!(
-                "records name their project by its number at PostHog, and no project has one: \
-                 add `team_id` to project.yaml"
-            );
-        }
-        let reading = Reading { format, bounds, token: settings.record_token.clone() };
-        let (orders, obeyed) = mpsc::channel();
-        let parts = Parts {
-            orders: obeyed,
-            clock: Arc::clone(&clocks.now),
-            following: Arc::clone(&self.following),
-            metrics: Arc::clone(&self.metrics),
-            store: Arc::clone(&self.store),
-            catalog: self.catalog.load_full(),
-            reading: reading.clone(),
-        };
-        let worker = Worker::new(log.reader("worker")?, parts);
-        self.spawn("worker", move |_| worker.run())?;
         let follower = Follower {
             log: Arc::clone(&log),
             store: Arc::clone(&self.store),
-            orders: orders.clone(),
+            ruling,
+            workers,
             following: Arc::clone(&self.following),
             metrics: Arc::clone(&self.metrics),
             clock: Arc::clone(&clocks.now),
             start: settings.start,
             horizon_ms: self.catalog.load().horizon_ms(),
-            bounds,
+            bounds: reading.bounds,
             found,
         };
         self.spawn("follower", move |stop| follower.run(&stop))?;
@@ -157,7 +139,8 @@ impl<L: Log + Append> Node<L> {
             clock: Arc::clone(&clocks.now),
             reading,
         };
-        self.spawn_definitions(definitions, filler, orders)?;
+        let metrics = Arc::clone(&self.metrics);
+        self.spawn("definitions", move |stop| definitions.watch(&filler, &metrics, &stop))?;
         let checkpointer = Checkpointer {
             store: Arc::clone(&self.store),
             log,
@@ -170,14 +153,47 @@ impl<L: Log + Append> Node<L> {
         self.spawn("checkpoint", move |stop| checkpointer.run(&stop))
     }
 
-    fn spawn_definitions(
+    /// How records are to be read.
+    fn reading(&self, settings: &Settings) -> Reading {
+        let bounds = Bounds { skew_ms: settings.skew_ms, lateness_ms: settings.lateness_ms };
+        let format = match settings.log {
+            LogKind::Embedded => Format::Sluice,
+            LogKind::Kafka => settings.kafka_format,
+        };
+        let projects = self.catalog.load();
+        if format == Format::Clickhouse && projects.projects().iter().all(|p| p.team_id.is_none()) {
+            tracing::warn!(
+                "records name their project by its number at PostHog, and no project has one: \
+                 add `team_id` to project.yaml"
+            );
+        }
+        Reading { format, bounds, token: settings.record_token.clone() }
+    }
+
+    /// Starts those who fold. Returns how each is told what to read.
+    fn spawn_workers(
         &mut self,
-        definitions: Definitions,
-        filler: Filler<L>,
-        orders: mpsc::Sender<Order>,
-    ) -> anyhow::Result<()> {
-        let metrics = Arc::clone(&self.metrics);
-        self.spawn("definitions", move |stop| definitions.watch(&filler, &orders, &metrics, &stop))
+        with: &Threads<'_, L>,
+        reading: &Reading,
+    ) -> anyhow::Result<Vec<mpsc::Sender<Assignment>>> {
+        let mut told = Vec::new();
+        for number in 0..workers(with.settings.log) {
+            let (assign, assignments) = mpsc::channel();
+            told.push(assign);
+            let parts = Parts {
+                assignments,
+                clock: Arc::clone(&with.clocks.now),
+                following: Arc::clone(&self.following),
+                metrics: Arc::clone(&self.metrics),
+                store: Arc::clone(&self.store),
+                ruling: with.definitions.ruling(),
+                reading: reading.clone(),
+            };
+            let name = format!("worker-{number}");
+            let worker = Worker::new(Arc::clone(&with.log), name.clone(), parts);
+            self.spawn(&name, move |_| worker.run())?;
+        }
+        Ok(told)
     }
 
     fn spawn(
@@ -199,6 +215,18 @@ impl<L: Log + Append> Node<L> {
             if thread.join().is_err() {
                 tracing::error!("a thread of the node had panicked");
             }
+        }
+    }
+}
+
+/// How many threads fold records of this log: one a processor.
+fn workers(log: LogKind) -> usize {
+    match log {
+        // It has one partition.
+        LogKind::Embedded => 1,
+        LogKind::Kafka => {
+            let processors = std::thread::available_parallelism();
+            processors.map_or(1, usize::from).min(WORKERS_MAX)
         }
     }
 }

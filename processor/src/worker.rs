@@ -1,9 +1,11 @@
-//! The worker: one thread that reads the log and folds, in batches, and says how far it is.
+//! A worker: a thread that reads its share of the partitions and folds, in batches, and says how
+//! far it is. Workers share the state that they fold into and the catalog that they fold by.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use fail::fail_point;
@@ -12,34 +14,22 @@ use schemas::time::Clock;
 
 use crate::fold::{Fold, Reading};
 use crate::following::Following;
-use crate::log::{Arrival, LogError, LogRecord, Reader};
+use crate::log::{Arrival, Log, LogError, LogRecord, Reader};
 use crate::metrics::{EventCounts, Metrics};
+use crate::ruling::Ruling;
 use crate::store::{Partition, Store};
 
-/// Records folded between two looks at anything else.
+/// Records folded between two looks at anything else: as many as the catalog is held for.
 const BATCH_RECORDS_MAX: usize = 1_000;
-/// How long the worker waits for a record before it looks at its orders.
+/// How long a worker waits for a record before it looks at what it was assigned.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
-/// How long it rests while there is no room for more changed people.
+/// How long it rests while there is no room for more changed people, or nothing to read.
 const FULL_WAIT: Duration = Duration::from_millis(if cfg!(test) { 0 } else { 20 });
 
-/// What the worker is told between batches.
-pub enum Order {
-    /// Fold by this catalog from now on; answered once that has begun.
-    Use(Arc<Catalog>, mpsc::SyncSender<()>),
-    /// Read this partition too.
-    Assign(Assignment),
-}
-
-/// A partition to read.
-#[derive(Clone, Debug)]
+/// A partition to read, from its next offset on.
 pub struct Assignment {
     /// Which one.
-    pub partition: i32,
-    /// From here.
-    pub offset: i64,
-    /// Since when that is everything, if the store doesn't know it already.
-    pub since_ms: i64,
+    pub partition: Arc<Partition>,
     /// Where the log ended when this node started, if the partition was there then: conditions
     /// are unknown until it is reached.
     pub catch_up_to: Option<i64>,
@@ -54,31 +44,43 @@ struct Followed {
     at_end: bool,
     /// Nothing was left at some moment since progress was last published.
     ended: bool,
-    /// When nothing was left to read.
-    current_at_ms: i64,
     /// The log lost records here; coverage begins with the next that comes.
     truncated: bool,
 }
 
+impl Followed {
+    /// Whether everybody knows how far it was read.
+    fn is_published(&self) -> bool {
+        self.truncated || self.partition.next_offset() == self.next_offset
+    }
+}
+
 /// Reads and folds.
-pub struct Worker<R> {
-    reader: R,
-    orders: mpsc::Receiver<Order>,
+pub struct Worker<L: Log> {
+    log: Arc<L>,
+    name: String,
+    /// There is none before anything is assigned: it takes threads and connections.
+    reader: Option<L::Reader>,
+    assignments: mpsc::Receiver<Assignment>,
+    /// What was assigned, and can't be read yet.
+    waiting: Vec<Assignment>,
+    /// That has failed, and was told.
+    refused: bool,
     clock: Clock,
     following: Arc<Following>,
     metrics: Arc<Metrics>,
     store: Arc<Store>,
-    catalog: Arc<Catalog>,
+    ruling: Arc<Ruling>,
     fold: Fold,
     skew_ms: i64,
     followed: BTreeMap<i32, Followed>,
     counts: EventCounts,
 }
 
-/// What a worker is made of besides its reader.
+/// What a worker is made of besides its log.
 pub struct Parts {
-    /// What it is told.
-    pub orders: mpsc::Receiver<Order>,
+    /// What it is to read.
+    pub assignments: mpsc::Receiver<Assignment>,
     /// Tells now; only freshness depends on it, never state.
     pub clock: Clock,
     /// What it tells.
@@ -87,99 +89,86 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// What it changes.
     pub store: Arc<Store>,
-    /// What it begins with.
-    pub catalog: Arc<Catalog>,
+    /// What it folds by.
+    pub ruling: Arc<Ruling>,
     /// How records are read.
     pub reading: Reading,
 }
 
-impl<R: Reader> Worker<R> {
-    /// A worker with nothing assigned.
-    pub fn new(reader: R, parts: Parts) -> Self {
+impl<L: Log> Worker<L> {
+    /// A worker of this name with nothing assigned.
+    pub fn new(log: Arc<L>, name: String, parts: Parts) -> Self {
         Worker {
-            reader,
-            orders: parts.orders,
+            log,
+            name,
+            reader: None,
+            assignments: parts.assignments,
+            waiting: Vec::new(),
+            refused: false,
             clock: parts.clock,
             following: parts.following,
             metrics: parts.metrics,
             store: parts.store,
+            ruling: parts.ruling,
             skew_ms: parts.reading.bounds.skew_ms,
             fold: Fold::new(parts.reading),
-            catalog: parts.catalog,
             followed: BTreeMap::new(),
             counts: EventCounts::default(),
         }
     }
 
-    /// Works until it is told to stop, or nobody can tell it anything any more.
+    /// Works until it is told to stop.
     pub fn run(mut self) {
         while !self.following.stop.load(Ordering::Acquire) {
-            if !self.turn() {
-                return;
-            }
+            self.turn();
         }
     }
 
-    /// Does what it was told, and folds a batch. Returns whether anybody can tell it more.
-    pub fn turn(&mut self) -> bool {
-        while let Ok(order) = self.orders.try_recv() {
-            self.obey(order);
-        }
+    /// Begins to read what it was assigned, and folds a batch.
+    pub fn turn(&mut self) {
+        self.waiting.extend(self.assignments.try_iter());
+        self.begin();
         if self.followed.is_empty() || self.following.full.load(Ordering::Acquire) {
-            match self.orders.recv_timeout(FULL_WAIT) {
-                Ok(order) => self.obey(order),
-                Err(mpsc::RecvTimeoutError::Timeout) => {}
-                Err(mpsc::RecvTimeoutError::Disconnected) => return false,
-            }
+            self.rest();
         } else if let Err(error) = self.read() {
-            self.rest_after(&error);
-        }
-        true
-    }
-
-    /// Waits so long for an order, and obeys.
-    #[cfg(test)]
-    pub fn obey_within(&mut self, wait: Duration) {
-        if let Ok(order) = self.orders.recv_timeout(wait) {
-            self.obey(order);
+            tracing::debug!(%error, "the log can't be read; trying again");
+            self.rest();
         }
     }
 
-    fn obey(&mut self, order: Order) {
-        match order {
-            Order::Use(catalog, begun) => {
-                // One moment for all: no partition is read by the old catalog and taken for
-                // complete by the new.
-                let live = self.store.position();
-                self.store.take_up(&catalog, &live);
-                self.catalog = catalog;
-                // Whoever asked may have gone; the catalog is in use all the same.
-                let _ = begun.send(());
+    /// Begins to read what is waiting. What can't be read yet is tried again at the next turn.
+    fn begin(&mut self) {
+        for assignment in std::mem::take(&mut self.waiting) {
+            let partition = assignment.partition.id;
+            let Err(error) = self.assign(&assignment) else {
+                self.refused = false;
+                continue;
+            };
+            if !std::mem::replace(&mut self.refused, true) {
+                tracing::error!(%error, partition, "can't be read yet; trying again");
             }
-            Order::Assign(assignment) => {
-                if let Err(error) = self.assign(&assignment) {
-                    tracing::error!(%error, partition = assignment.partition, "can't be read");
-                }
-            }
+            self.waiting.push(assignment);
         }
     }
 
     fn assign(&mut self, assignment: &Assignment) -> Result<(), LogError> {
-        let Assignment { partition: id, offset, since_ms, catch_up_to } = *assignment;
+        let Assignment { partition, catch_up_to } = assignment;
+        let (id, next_offset) = (partition.id, partition.next_offset());
         if self.followed.contains_key(&id) {
             return Ok(());
         }
-        self.reader.assign(id, offset)?;
-        let partition = self.store.partition(id, offset, since_ms);
-        self.store.with_progress(&self.catalog, |_| ());
-        tracing::info!(partition = id, offset, ?catch_up_to, "following");
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            none => none.insert(self.log.reader(&self.name)?),
+        };
+        reader.assign(id, next_offset)?;
+        tracing::info!(partition = id, offset = next_offset, ?catch_up_to, "following");
         let followed = Followed {
-            partition,
-            catch_up_to,
-            next_offset: offset,
+            partition: Arc::clone(partition),
+            catch_up_to: *catch_up_to,
+            next_offset,
             at_end: false,
             ended: false,
-            current_at_ms: self.following.current_at_ms.load(Ordering::Relaxed),
             truncated: false,
         };
         self.followed.insert(id, followed);
@@ -187,31 +176,51 @@ impl<R: Reader> Worker<R> {
         Ok(())
     }
 
+    /// Waits a while, or until something is assigned.
+    fn rest(&mut self) {
+        match self.assignments.recv_timeout(FULL_WAIT) {
+            Ok(assignment) => self.waiting.push(assignment),
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            // Nothing will be assigned any more; what was goes on being read.
+            Err(mpsc::RecvTimeoutError::Disconnected) => thread::park_timeout(FULL_WAIT),
+        }
+    }
+
     fn read(&mut self) -> Result<(), LogError> {
+        let Some(reader) = &mut self.reader else { return Ok(()) };
         let mut met = Met {
-            catalog: &self.catalog,
             fold: &mut self.fold,
             followed: &mut self.followed,
             counts: &mut self.counts,
             log_time_ms: i64::MIN,
             restarted: Vec::new(),
         };
-        let read = self.reader.read(BATCH_RECORDS_MAX, IDLE_WAIT, &mut |arrival| met.meet(arrival));
+        let ruling = Arc::clone(&self.ruling);
+        let mut held = None;
+        let read = reader.read(BATCH_RECORDS_MAX, IDLE_WAIT, &mut |arrival| {
+            // Held no sooner than something has come: nobody is held up by a silent log.
+            met.meet(held.get_or_insert_with(|| ruling.hold()), arrival);
+        });
         let (log_time_ms, restarted) = (met.log_time_ms, met.restarted);
         self.fold.settle(&mut |effect| self.counts.count(effect));
         fail_point!("worker.folded", |_| std::process::abort());
-        for (partition, offset, seen_ms) in restarted {
-            self.restart(partition, offset, seen_ms);
+        if let Some(catalog) = &held {
+            for (partition, offset, seen_ms) in restarted {
+                self.restart(catalog, partition, offset, seen_ms);
+            }
+            self.following.log_time_ms.fetch_max(log_time_ms, Ordering::Relaxed);
+            // Counted before it is published: whoever sees its effect sees it counted.
+            self.metrics.count_events(&mut self.counts, catalog);
         }
-        self.following.log_time_ms.fetch_max(log_time_ms, Ordering::Relaxed);
-        // Counted before it is published: whoever sees its effect sees it counted.
-        self.metrics.count_events(&mut self.counts, &self.catalog);
+        // Published while the catalog is held: up to there all was folded by this one.
+        debug_assert!(held.is_some() || self.followed.values().all(Followed::is_published));
         self.publish();
+        drop(held);
         read.map(|_| ())
     }
 
     /// Coverage of a truncated partition begins with the first record that is left, or now.
-    fn restart(&mut self, id: i32, offset: i64, seen_ms: Option<i64>) {
+    fn restart(&self, catalog: &Catalog, id: i32, offset: i64, seen_ms: Option<i64>) {
         let since_ms = seen_ms.unwrap_or_else(|| (self.clock)()) + self.skew_ms;
         tracing::error!(
             partition = id,
@@ -220,7 +229,7 @@ impl<R: Reader> Worker<R> {
             "the log no longer has what was to be read next: events are lost, and conditions \
              that look further back than this are unknown until their windows have passed"
         );
-        self.store.with_progress(&self.catalog, |progress| {
+        self.store.with_progress(catalog, |progress| {
             if let Some(partition) = progress.partitions.get_mut(&id) {
                 partition.restart(offset, since_ms);
             }
@@ -231,7 +240,6 @@ impl<R: Reader> Worker<R> {
     fn publish(&mut self) {
         let now_ms = (self.clock)();
         let connected = self.following.connected.load(Ordering::Relaxed);
-        let mut current_at_ms = now_ms;
         for followed in self.followed.values_mut() {
             // The offset past a loss is told only once coverage tells of the loss.
             if !followed.truncated {
@@ -242,30 +250,22 @@ impl<R: Reader> Worker<R> {
                 followed.partition.set_caught_up(true);
             }
             if std::mem::take(&mut followed.ended) || (followed.at_end && connected) {
-                followed.current_at_ms = now_ms;
+                followed.partition.set_current_at_ms(now_ms);
             }
-            current_at_ms = current_at_ms.min(followed.current_at_ms);
         }
-        self.following.current_at_ms.store(current_at_ms, Ordering::Relaxed);
-        let position = self.store.position();
+        // Looked at under the channel's lock, so that a worker that is slow to tell takes nothing
+        // back of what another has told.
         self.following.position.send_if_modified(|published| {
+            let position = self.store.position();
             let moved = *published != position;
             *published = position;
             moved
         });
     }
-
-    fn rest_after(&mut self, error: &LogError) {
-        tracing::debug!(%error, "the log can't be read; trying again");
-        if let Ok(order) = self.orders.recv_timeout(FULL_WAIT) {
-            self.obey(order);
-        }
-    }
 }
 
 /// One batch being folded.
 struct Met<'w> {
-    catalog: &'w Catalog,
     fold: &'w mut Fold,
     followed: &'w mut BTreeMap<i32, Followed>,
     counts: &'w mut EventCounts,
@@ -275,9 +275,9 @@ struct Met<'w> {
 }
 
 impl Met<'_> {
-    fn meet(&mut self, arrival: Arrival<'_>) {
+    fn meet(&mut self, catalog: &Catalog, arrival: Arrival<'_>) {
         match arrival {
-            Arrival::Record(record) => self.fold(record),
+            Arrival::Record(record) => self.fold(catalog, record),
             Arrival::End { partition } => {
                 if let Some(followed) = self.followed.get_mut(&partition) {
                     followed.at_end = true;
@@ -300,13 +300,13 @@ impl Met<'_> {
         }
     }
 
-    fn fold(&mut self, record: LogRecord<'_>) {
+    fn fold(&mut self, catalog: &Catalog, record: LogRecord<'_>) {
         let Some(followed) = self.followed.get_mut(&record.partition) else {
             return;
         };
         let counts = &mut *self.counts;
         let mut count = |effect| counts.count(effect);
-        self.fold.take(self.catalog, &followed.partition, record, &mut count);
+        self.fold.take(catalog, &followed.partition, record, &mut count);
         self.log_time_ms = self.log_time_ms.max(record.timestamp_ms);
         // A record that is delivered once more takes nothing back.
         followed.next_offset = followed.next_offset.max(record.offset + 1);

@@ -136,7 +136,8 @@ pub trait Reader: Send {
     fn assign(&mut self, partition: i32, offset: i64) -> Result<(), LogError>;
 
     /// Hands over what has arrived, at most `records_max` records, waiting up to `wait` for
-    /// the first. Returns how many records there were.
+    /// the first, and for nothing once something was handed over. Returns how many records there
+    /// were.
     ///
     /// # Errors
     /// When the log is out of reach; reading again goes on where it stopped.

@@ -1,7 +1,7 @@
 //! A log that does what a test tells it to, reading by reading.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -20,6 +20,8 @@ pub enum Told {
     Truncated(i32, i64),
     /// The log doesn't answer any more.
     Failure,
+    /// Somebody meets the reader here: both wait for each other.
+    Meet(Arc<Barrier>),
 }
 
 /// What the log will answer.
@@ -31,6 +33,8 @@ pub struct Script {
     pub bounds_later: Option<BTreeMap<i32, Bounds>>,
     /// Whatever reader asks gets the next of these; nothing arrives once there are none.
     pub readings: VecDeque<Vec<Told>>,
+    /// How many readers can't be made, before one can.
+    pub refusals: usize,
 }
 
 /// The log and its readers, which share the script.
@@ -58,6 +62,11 @@ impl Scripted {
     /// Appends a reading to the script.
     pub fn tell(&self, reading: &[Told]) {
         self.0.lock().readings.push_back(reading.to_vec());
+    }
+
+    /// Refuses the next so many readers.
+    pub fn refuse(&self, readers: usize) {
+        self.0.lock().refusals = readers;
     }
 
     /// How many readings nobody has asked for.
@@ -96,6 +105,11 @@ impl Log for Scripted {
     }
 
     fn reader(&self, _: &str) -> Result<Scripted, LogError> {
+        let mut script = self.0.lock();
+        if let Some(left) = script.refusals.checked_sub(1) {
+            script.refusals = left;
+            return Err(LogError::Disk(std::io::ErrorKind::OutOfMemory.into()));
+        }
         Ok(self.clone())
     }
 
@@ -129,6 +143,7 @@ impl Reader for Scripted {
                 Told::Truncated(partition, first) => {
                     each(Arrival::Truncated { partition: *partition, first: *first });
                 }
+                Told::Meet(barrier) => drop(barrier.wait()),
                 Told::Failure => return Err(LogError::NoTopic("scripted".to_owned())),
             }
         }

@@ -82,6 +82,9 @@ impl Log for SimulatedLog {
     fn reader(&self, purpose: &str) -> Result<SimulatedReader, LogError> {
         // A probe is answered, or nothing would ever begin.
         let calm = purpose == "probe";
+        if purpose.starts_with("worker") && self.rng.lock().u8(..) < 20 {
+            return Err(LogError::Disk(std::io::ErrorKind::OutOfMemory.into()));
+        }
         Ok(SimulatedReader { log: self.clone(), assigned: Vec::new(), calm })
     }
 

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use fastrand::Rng;
 use prometheus_client::registry::Registry;
 use schemas::event::Format;
 use schemas::time::Clock;
 
 use super::disk::SimulatedDisk;
-use super::log::{SimulatedLog, SimulatedReader};
+use super::log::SimulatedLog;
 use super::truth::SKEW_MS;
 use crate::checkpointer::Checkpointer;
 use crate::clocks::Clocks;
@@ -23,15 +24,16 @@ use crate::following::Following;
 use crate::lookup::Here;
 use crate::metrics::Metrics;
 use crate::store::{Keeping, Store};
-use crate::worker::{Order, Parts, Worker};
+use crate::worker::{Assignment, Parts, Worker};
 
 const LATENESS_MS: i64 = 60_000;
+/// How many share the partitions.
+const WORKERS: usize = 2;
 
 /// A node as `node.rs` puts it together, without its threads.
 pub struct Node {
     pub definitions: Definitions,
-    pub orders: mpsc::Sender<Order>,
-    pub worker: Worker<SimulatedReader>,
+    pub workers: Vec<Worker<SimulatedLog>>,
     pub follower: Follower<SimulatedLog>,
     pub assigned: BTreeSet<i32>,
     pub prepared: bool,
@@ -66,27 +68,24 @@ impl Node {
         let found = Arc::new(AtomicBool::new(false));
         let bounds = Bounds { skew_ms: SKEW_MS, lateness_ms: LATENESS_MS };
         let reading = Reading { bounds, token: None, format: Format::Sluice };
-        let (orders, obeyed) = mpsc::channel();
         let log = Arc::new(log.clone());
-        let catalog = definitions.catalog().load_full();
-        let horizon_ms = catalog.horizon_ms();
-        let parts = Parts {
-            orders: obeyed,
+        let horizon_ms = definitions.catalog().load().horizon_ms();
+        let (workers, told) = workers(&log, |assignments| Parts {
+            assignments,
             clock: Arc::clone(&clock),
             following: Arc::clone(&following),
             metrics: Arc::clone(&metrics),
             store: Arc::clone(&store),
-            catalog,
+            ruling: definitions.ruling(),
             reading: reading.clone(),
-        };
-        let reader = crate::log::Log::reader(&*log, "worker").expect("a reader");
+        });
         Node {
-            definitions,
-            worker: Worker::new(reader, parts),
+            workers,
             follower: Follower {
                 log: Arc::clone(&log),
                 store: Arc::clone(&store),
-                orders: orders.clone(),
+                ruling: definitions.ruling(),
+                workers: told,
                 following: Arc::clone(&following),
                 metrics: Arc::clone(&metrics),
                 clock: Arc::clone(&clock),
@@ -95,7 +94,7 @@ impl Node {
                 bounds,
                 found: Arc::clone(&found),
             },
-            orders,
+            definitions,
             assigned: BTreeSet::new(),
             prepared: false,
             filler: Filler {
@@ -111,18 +110,26 @@ impl Node {
             began_at,
         }
     }
+}
 
-    /// Has definitions changed, which wait until the worker has taken them up.
-    pub fn tell(&mut self, change: impl FnOnce(&mut Definitions, &mpsc::Sender<Order>) + Send) {
-        let (definitions, orders) = (&mut self.definitions, &self.orders);
-        std::thread::scope(|scope| {
-            let changing = scope.spawn(move || change(definitions, orders));
-            while !changing.is_finished() {
-                self.worker.obey_within(Duration::from_micros(20));
-            }
-            changing.join().expect("no panic");
-        });
+/// Each worker turns so often as the dice say, or not at all, one after the other.
+pub fn turn(workers: &mut [Worker<SimulatedLog>], rng: &mut Rng) {
+    rng.shuffle(workers);
+    for worker in workers {
+        (0..rng.usize(..4)).for_each(|_| worker.turn());
     }
+}
+
+/// Workers, and how each is told what to read.
+fn workers(
+    log: &Arc<SimulatedLog>,
+    parts: impl Fn(mpsc::Receiver<Assignment>) -> Parts,
+) -> (Vec<Worker<SimulatedLog>>, Vec<mpsc::Sender<Assignment>>) {
+    let worker = |number: usize| {
+        let (told, assignments) = mpsc::channel();
+        (Worker::new(Arc::clone(log), format!("worker-{number}"), parts(assignments)), told)
+    };
+    (0..WORKERS).map(worker).unzip()
 }
 
 fn checkpointer(

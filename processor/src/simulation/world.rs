@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use super::disk::{Break, SimulatedDisk};
 use super::everybody;
 use super::log::SimulatedLog;
-use super::node::Node;
+use super::node::{Node, turn};
 use super::truth::{Rule, Sent};
 
 const BEGAN_MS: i64 = 1_790_000_000_000;
@@ -124,7 +124,7 @@ impl World {
     fn fold(&mut self) {
         let Some(node) = &mut self.node else { return };
         node.follower.look(&mut node.assigned, &mut node.prepared).expect("it answers");
-        node.worker.turn();
+        turn(&mut node.workers, &mut self.rng);
     }
 
     fn checkpoint(&mut self) {
@@ -149,15 +149,16 @@ impl World {
         let Some(node) = &mut self.node else { return };
         let catalog = node.definitions.catalog().load_full();
         let turns = std::cell::Cell::new(0);
-        let worker = std::cell::RefCell::new(&mut node.worker);
+        let folding = std::cell::RefCell::new((&mut node.workers, &mut self.rng));
         let interrupted = || {
-            worker.borrow_mut().turn();
+            let (workers, rng) = &mut *folding.borrow_mut();
+            turn(workers, rng);
             turns.set(turns.get() + 1);
             turns.get() > patience
         };
         // A partition that doesn't answer is asked again the next time.
         if node.filler.fill(&catalog, &interrupted).is_ok_and(|left| left == 0) {
-            node.tell(|definitions, orders| definitions.advance(orders));
+            node.definitions.advance();
         }
     }
 
@@ -179,9 +180,7 @@ impl World {
             std::fs::write(path, rule.yaml()).expect("a file");
         }
         let Some(node) = &mut self.node else { return };
-        node.tell(|definitions, orders| {
-            definitions.reload(orders).unwrap_or_else(|error| panic!("{error}"));
-        });
+        node.definitions.reload().unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Everybody is asked everything, and no answer may be wrong. At the end, none is unknown.

@@ -7,6 +7,7 @@ mod forgotten;
 mod hot;
 mod keeping;
 pub mod keys;
+mod partition;
 mod person;
 mod progress;
 mod rocks;
@@ -17,7 +18,7 @@ mod walk;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -39,6 +40,7 @@ pub use hot::SHARDS;
 pub use hot::{Due, Hot, TOGETHER_MAX};
 pub use keeping::Keeping;
 pub use keys::PersonKey;
+pub use partition::Partition;
 pub use progress::{Fill, MatcherProgress, PartitionProgress, Progress};
 use rocks::Rocks;
 pub use walk::Between;
@@ -58,45 +60,6 @@ pub struct Store {
     /// What the last checkpoint says of progress; held while one is written.
     last_checkpoint: Mutex<Vec<u8>>,
     damaged: AtomicBool,
-}
-
-/// One partition's hot people, and how far it has read.
-#[derive(Default)]
-pub struct Partition {
-    /// Its number.
-    pub id: i32,
-    /// Its people in memory.
-    pub hot: Hot,
-    next_offset: AtomicI64,
-    caught_up: AtomicBool,
-}
-
-impl Partition {
-    fn new(id: i32, next_offset: i64, forgotten: &Arc<Forgotten>) -> Arc<Self> {
-        let next_offset = AtomicI64::new(next_offset);
-        let hot = Hot::new(Arc::clone(forgotten));
-        Arc::new(Partition { id, hot, next_offset, ..Partition::default() })
-    }
-
-    /// The offset after the last record folded.
-    pub fn next_offset(&self) -> i64 {
-        self.next_offset.load(Ordering::Acquire)
-    }
-
-    /// Tells that everything before `next_offset` is folded.
-    pub fn advance(&self, next_offset: i64) {
-        self.next_offset.store(next_offset, Ordering::Release);
-    }
-
-    /// Whether everything that the log held when this node started is folded.
-    pub fn caught_up(&self) -> bool {
-        self.caught_up.load(Ordering::Acquire)
-    }
-
-    /// Tells whether it is.
-    pub fn set_caught_up(&self, caught_up: bool) {
-        self.caught_up.store(caught_up, Ordering::Release);
-    }
 }
 
 impl Store {

@@ -80,6 +80,8 @@ impl Reader for KafkaReader {
     ) -> Result<usize, LogError> {
         if self.lost {
             self.restart_truncated(each)?;
+            // Waiting for records is for the next reading.
+            return Ok(0);
         }
         let KafkaReader { batches, next, lost, .. } = self;
         let (mut read, mut failure) = (0, None);
@@ -99,9 +101,7 @@ impl Reader for KafkaReader {
             // Partitions deliver to the batches: whatever comes this way, it isn't lost.
             Some(Ok(_)) => *lost = true,
         }
-        if self.lost {
-            self.restart_truncated(each)?;
-        }
+        // The brokers are asked what is left at the next reading, before anything is handed over.
         failure.map_or(Ok(read), |error| Err(error.into()))
     }
 }
