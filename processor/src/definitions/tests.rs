@@ -166,10 +166,16 @@ fn searched(partition: i32, offset: i64) -> Told {
     Told::Record(partition, offset, NOW_MS - 60_000, value.to_owned())
 }
 
+/// Waits for something that takes microseconds, for a minute at most.
 fn wait(done: impl Fn() -> bool) {
-    while !done() {
-        thread::yield_now();
-    }
+    let passed = (0..60_000).any(|_| {
+        let passed = done();
+        if !passed {
+            thread::park_timeout(Duration::from_millis(1));
+        }
+        passed
+    });
+    assert!(passed, "it never came to pass");
 }
 
 /// One worker is in the midst of a batch, which it folds to its end by the old definitions; the
