@@ -4,6 +4,7 @@
 
 mod beside;
 mod change;
+mod effect;
 mod own;
 mod quick;
 mod waiting;
@@ -14,7 +15,7 @@ use rustc_hash::FxHashSet;
 use schemas::catalog::{Catalog, Project};
 use schemas::event::{Event, Format, Skip};
 use schemas::forgetting;
-use schemas::ids::{MatcherId, ProjectId};
+use schemas::ids::MatcherId;
 use schemas::keeping;
 use schemas::links::{Carrying, Link, Role, carries};
 use schemas::properties::{Register, may_write};
@@ -23,6 +24,7 @@ use schemas::usage::{self, Call};
 use schemas::window::{Entry, Folded, Hit, Kept, Value};
 
 use self::change::Change;
+pub use self::effect::{Effect, Outcome};
 use self::quick::Quick;
 use self::waiting::{Found, Waiting};
 use crate::grouping::{grouping_of, may_group};
@@ -52,49 +54,6 @@ pub struct Bounds {
     pub skew_ms: i64,
     /// How long after a window has passed its events are still taken, in milliseconds.
     pub lateness_ms: i64,
-}
-
-/// What became of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// It changed a window, a property or a link.
-    Folded,
-    /// No condition, no property and no link is concerned; whom the pipeline takes the sender
-    /// for may be kept all the same.
-    Unwatched,
-    /// Its event is in already, or newer ones are all that is kept.
-    Known,
-    /// It was left out.
-    Skipped(Skip),
-}
-
-impl Outcome {
-    /// The metric label.
-    pub fn label(self) -> &'static str {
-        match self {
-            Outcome::Folded => "folded",
-            Outcome::Unwatched => "unwatched",
-            Outcome::Known => "known",
-            Outcome::Skipped(skip) => skip.label(),
-        }
-    }
-}
-
-/// What a record did, for the counters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Effect {
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Whose event it is, where that is known.
-    pub project: Option<ProjectId>,
-    /// Whether its time had to be pulled back to the log's.
-    pub clamped: bool,
-}
-
-impl Effect {
-    fn skipped(skip: Skip, project: Option<ProjectId>) -> Effect {
-        Effect { outcome: Outcome::Skipped(skip), project, clamped: false }
-    }
 }
 
 /// The matchers that are folded alone, and what their events look like.
@@ -373,5 +332,7 @@ fn fold_hits(record: &mut Record, hits: &[(MatcherId, Kept, Value)], entry: Entr
 mod edges;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod together;
 #[cfg(test)]
 mod ways;

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 pub use brief::Brief;
 pub use glance::Glance;
-pub(crate) use marks::dollars;
+pub(crate) use marks::any_dollar;
 pub use object::Object;
 pub use picked::Picked;
 

@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::event::dollars;
+use crate::event::any_dollar;
 use crate::window::{ENTRY_BYTES, Entry};
 
 /// The most bytes that one person's properties take; what would exceed it is left out, counted.
@@ -25,7 +25,7 @@ pub fn is_write(name: &[u8]) -> bool {
 /// Whether these bytes of an event can hold a write at all: a name of one, or a sign of ASCII that
 /// is written as its number.
 pub fn may_write(bytes: &[u8]) -> bool {
-    dollars(bytes).any(|at| match &bytes[at..] {
+    any_dollar(bytes, |found| match found {
         [b'$', rest @ ..] => rest.starts_with(b"set") || rest.starts_with(b"unset"),
         rest => matches!(rest, [b'\\', b'u', b'0', b'0', b'2'..=b'7', ..]),
     })

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use schemas::definitions::{Source, compile};
 use schemas::group::Group;
+use schemas::ids::ProjectId;
 use schemas::time::MINUTE_MS;
 use serde_json::{Value as Json, json};
 
@@ -11,19 +12,19 @@ use super::*;
 use crate::store::SHARDS;
 
 /// 2026-09-21T14:13:20Z.
-const RECORD_MS: i64 = 1_790_000_000_000;
+pub(super) const RECORD_MS: i64 = 1_790_000_000_000;
 
 /// A node that folds what it is told, one record after the other.
-struct Node {
-    catalog: Catalog,
-    fold: Fold,
+pub(super) struct Node {
+    pub(super) catalog: Catalog,
+    pub(super) fold: Fold,
     partition: Arc<Partition>,
     records: i64,
 }
 
 impl Node {
     /// Of a shop that watches what is added, bought and viewed and who is pro, and has a flag.
-    fn new(format: Format) -> Node {
+    pub(super) fn new(format: Format) -> Node {
         let source = |path: &str, text: &str| Source { path: path.into(), text: text.into() };
         let sources = [
             source("shop/project.yaml", "token: phc_shop\nteam_id: 2"),
@@ -98,7 +99,7 @@ impl Checkpoint {
 
 /// Events of ann's, and what becomes of them. Each has a word in it that is watched for, so that
 /// what fills looks at it.
-fn events() -> Vec<(Json, Outcome)> {
+pub(super) fn events() -> Vec<(Json, Outcome)> {
     use Outcome::{Folded, Known, Unwatched};
     let visitor = json!({ "$anon_distinct_id": "visitor" });
     let acme =
@@ -168,50 +169,6 @@ fn an_event_counts_once_whichever_way_it_is_read() {
             node.checkpoint().of_all()
         });
         assert_eq!(kept[0], kept[1], "{event}");
-    }
-}
-
-/// Hits are kept several at a time, those of one partition, before whatever else comes.
-#[test]
-fn events_leave_the_same_whether_they_are_kept_together_or_each_alone() {
-    let partition = |id| {
-        let mut partition = Partition::default();
-        partition.id = id;
-        Arc::new(partition)
-    };
-    let (mut alone, mut together) = (Node::new(Format::Sluice), Node::new(Format::Sluice));
-    let of = [[partition(0), partition(1)], [partition(0), partition(1)]];
-    let (mut told_alone, mut told_together) = (Vec::new(), Vec::new());
-    for number in 0..2_000 {
-        let (mut event, _) = events().swap_remove(number % 37 % 30);
-        event["uuid"] = json!(format!("uuid {}", number % 900));
-        event["distinct_id"] = json!(["ann", "ben", "cho"][number % 3]);
-        let mut quick = json!({ "token": "phc_shop" });
-        quick.as_object_mut().expect("an object").extend(event.as_object().expect("one").clone());
-        let value = quick.to_string();
-        let (at, value) = (number / 50 % 2, Some(value.as_bytes()));
-        let (offset, timestamp_ms) = (number as i64, RECORD_MS);
-        let record = LogRecord { partition: at as i32, offset, timestamp_ms, value };
-        told_alone.push(alone.fold.fold(&alone.catalog, &of[0][at], record));
-        let mut tell = |effect| told_together.push(effect);
-        together.fold.take(&together.catalog, &of[1][at], record, &mut tell);
-    }
-    together.fold.settle(&mut |effect| told_together.push(effect));
-    let counted = |told: &[Effect]| {
-        let labels = told.iter().map(|effect| effect.outcome.label());
-        labels.fold(BTreeMap::new(), |mut counted: BTreeMap<_, u32>, label| {
-            *counted.entry(label).or_default() += 1;
-            counted
-        })
-    };
-    assert_eq!(counted(&told_alone), counted(&told_together));
-    for at in 0..2 {
-        let kept = of.each_ref().map(|partitions| {
-            let taken = (0..SHARDS).flat_map(|shard| partitions[at].hot.take(shard));
-            taken.map(|taken| (taken.key, taken.record)).collect::<BTreeMap<_, _>>()
-        });
-        assert!(kept[0].len() > 3, "{} people and things", kept[0].len());
-        assert_eq!(kept[0], kept[1]);
     }
 }
 

@@ -104,8 +104,8 @@ fn length(bytes: &[u8]) -> [u8; 4] {
     u32::try_from(bytes.len()).expect("ids, names and records are bounded").to_le_bytes()
 }
 
-/// What is handed out for so many bytes: mimalloc has four sizes between a power of two and the next.
-/// What is more than needed is room to grow.
+/// What is handed out for so many bytes: mimalloc has four sizes between a power of two and the
+/// next. What is more than needed is room to grow.
 fn taken(bytes: usize) -> usize {
     bytes.next_multiple_of((bytes.next_power_of_two() / 8).max(GRAIN_BYTES))
 }
