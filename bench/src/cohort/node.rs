@@ -122,7 +122,10 @@ impl Node {
             }
             let person = distinct_id(dice.below(u64::from(persons)) as u32);
             let body = json!({ "token": TOKEN, "distinct_id": person }).to_string();
-            connection.post("/flags/?v=2", body.as_bytes())?;
+            let reply = connection.post("/flags/?v=2", body.as_bytes())?;
+            if reply.status != 200 {
+                return Err(format!("a check: {} {}", reply.status, reply.text()).into());
+            }
             took.record(due.elapsed().as_micros() as u64)?;
         }
         Ok(took)
