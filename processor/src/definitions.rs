@@ -163,7 +163,7 @@ impl Definitions {
         metrics: &Metrics,
         stop: &mpsc::Receiver<()>,
     ) {
-        // Neither reading many files nor filling may hold up who folds and who answers.
+        // Neither reading many files nor filling may hold up who answers.
         priority::step_aside();
         let mut look = Look::default();
         let mut left = true;

@@ -30,6 +30,7 @@ use crate::following::Following;
 use crate::log::Log;
 use crate::lookup::Here;
 use crate::metrics::Metrics;
+use crate::priority;
 use crate::settings::{LogKind, Settings};
 use crate::store::Store;
 use crate::usage::LastCalled;
@@ -150,7 +151,10 @@ impl<L: Log + Append> Node<L> {
             interval: Duration::from_millis(settings.checkpoint_interval_ms),
             hot_bytes_max: settings.hot_bytes,
         };
-        self.spawn("checkpoint", move |stop| checkpointer.run(&stop))
+        self.spawn("checkpoint", move |stop| {
+            priority::step_aside();
+            checkpointer.run(&stop);
+        })
     }
 
     /// How records are to be read.
@@ -191,7 +195,11 @@ impl<L: Log + Append> Node<L> {
             };
             let name = format!("worker-{number}");
             let worker = Worker::new(Arc::clone(&with.log), name.clone(), parts);
-            self.spawn(&name, move |_| worker.run())?;
+            self.spawn(&name, move |_| {
+                // What it starts to read with, such as librdkafka's threads, is as it is.
+                priority::work_in_pieces();
+                worker.run();
+            })?;
         }
         Ok(told)
     }
