@@ -24,7 +24,7 @@ impl Scan for Here {
     }
 
     fn step_aside(&self) {
-        priority::step_aside();
+        priority::step_far_aside();
     }
 
     fn scan(

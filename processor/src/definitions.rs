@@ -163,8 +163,8 @@ impl Definitions {
         metrics: &Metrics,
         stop: &mpsc::Receiver<()>,
     ) {
-        // Neither reading many files nor filling may hold up who answers.
-        priority::step_aside();
+        // Neither reading many files nor filling may hold up who folds and who answers.
+        priority::step_far_aside();
         let mut look = Look::default();
         let mut left = true;
         loop {

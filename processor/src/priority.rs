@@ -1,8 +1,9 @@
 //! Priority: which threads give way where every processor is taken, and which cut in.
 
-/// How far: a thread that steps aside gets a third of what one that answers does.
-#[cfg(target_os = "linux")]
+/// How far a thread steps aside: it gets a third of what one that answers does.
 const NICENESS: i32 = 5;
+/// How far one steps aside that has time: it gets a third of that.
+const FAR_NICENESS: i32 = 10;
 
 /// How long a thread means to run that cuts in or works in pieces: the shortest that Linux knows.
 #[cfg(target_os = "linux")]
@@ -10,12 +11,25 @@ const SLICE_NS: u64 = 100_000;
 
 /// Lets those who answer go before this thread, from now on.
 pub fn step_aside() {
+    be_nice(NICENESS);
+}
+
+/// Lets those who fold go before this thread too, from now on.
+pub fn step_far_aside() {
+    be_nice(FAR_NICENESS);
+}
+
+/// Linux alone knows priorities of threads. A process that was started with less keeps it.
+fn be_nice(niceness: i32) {
     #[cfg(target_os = "linux")]
-    if let Err(error) =
-        rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS)
-    {
-        tracing::debug!(%error, "a thread keeps the priority of everything else");
+    if let Err(error) = rustix::process::getpriority_process(None).and_then(|before| {
+        let thread = Some(rustix::thread::gettid());
+        rustix::process::setpriority_process(thread, niceness.max(before))
+    }) {
+        tracing::debug!(%error, niceness, "a thread keeps the priority of everything else");
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = niceness;
 }
 
 /// Lets this thread begin at once when it has something to do, from now on, instead of when a
@@ -80,6 +94,10 @@ mod tests {
             if let Some(slice) = said("se.slice") {
                 assert!(slice == "100000" || is_before_slices(), "{slice}");
             }
+            step_far_aside();
+            assert_eq!(nice(), before.max(FAR_NICENESS));
+            step_aside();
+            assert_eq!(nice(), before.max(FAR_NICENESS), "nobody comes nearer again");
         });
         other.join().expect("it does as it is told");
         assert_eq!(nice(), before, "nobody else's changes");

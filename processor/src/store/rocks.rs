@@ -27,6 +27,7 @@ const READAHEAD_BYTES: usize = 128 << 10;
 pub struct Rocks {
     db: DB,
     folder: PathBuf,
+    /// Of checkpoints' files.
     options: Options,
 }
 
@@ -46,7 +47,7 @@ impl Rocks {
         for left in std::fs::read_dir(&checkpoints)? {
             std::fs::remove_file(left?.path())?;
         }
-        let options = record_options(cache_bytes, keep);
+        let mut options = record_options(cache_bytes, keep);
         let mut general = Options::default();
         general.create_if_missing(true);
         general.create_missing_column_families(true);
@@ -58,6 +59,8 @@ impl Rocks {
             ColumnFamilyDescriptor::new(META, Options::default()),
         ];
         let db = DB::open_cf_descriptors(&general, folder.join("records"), families)?;
+        // A checkpoint's file is soon joined with others, and compressed then.
+        options.set_compression_type(DBCompressionType::None);
         Ok(Rocks { db, folder: folder.to_owned(), options })
     }
 }
