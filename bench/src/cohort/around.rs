@@ -137,7 +137,8 @@ fn time(
     for number in 1..=arguments.runs {
         timed.floor.push(run_peer(floor, ground, (topic, shape.events), None)?);
         for ((set, conditions), runs) in around.sets.iter().zip(&mut timed.runs) {
-            let node = Node::start_with(ground, topic, *set, Some(ROOM_BYTES))?;
+            let room = [("SLUICE_HOT_BYTES", ROOM_BYTES.to_string())];
+            let node = Node::start_with(ground, topic, *set, &room)?;
             runs.push(node.take_in(shape.events, shape.persons)?);
             println!("{number}: {}, {conditions}: {:?}", around.what, runs.last());
             if number == arguments.runs {

@@ -36,10 +36,10 @@ impl Node {
     /// # Errors
     /// When it can't be started.
     pub fn start(ground: &Ground, topic: &str, set: Set) -> Result<Self, Failure> {
-        Node::start_with(ground, topic, set, None)
+        Node::start_with(ground, topic, set, &[])
     }
 
-    /// Starts one that may have people of so many bytes in memory.
+    /// Starts one that is set up otherwise than it is installed.
     ///
     /// # Errors
     /// When it can't be started.
@@ -47,7 +47,7 @@ impl Node {
         ground: &Ground,
         topic: &str,
         set: Set,
-        hot_bytes: Option<u64>,
+        settings: &[(&str, String)],
     ) -> Result<Self, Failure> {
         let folder = tempfile::tempdir_in(&ground.work)?;
         let definitions = folder.path().join("definitions");
@@ -58,9 +58,7 @@ impl Node {
         command.env("SLUICE_KAFKA_BROKERS", &ground.brokers).env("SLUICE_KAFKA_TOPIC", topic);
         command.env("SLUICE_DATA_DIR", folder.path().join("data"));
         command.env("SLUICE_DEFINITIONS", definitions);
-        if let Some(bytes) = hot_bytes {
-            command.env("SLUICE_HOT_BYTES", bytes.to_string());
-        }
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let process = Ended(command.spawn()?);
         Ok(Node { process, url: format!("http://{listen}"), command, folder })
