@@ -32,7 +32,7 @@ use crate::lookup::Here;
 use crate::metrics::Metrics;
 use crate::priority;
 use crate::settings::{LogKind, Settings};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::usage::LastCalled;
 use crate::worker::{Assignment, Parts, Worker};
 
@@ -71,7 +71,7 @@ impl<L: Log + Append> Node<L> {
         clocks: &Clocks,
     ) -> anyhow::Result<Self> {
         let folder: &Path = &settings.data_dir.join("store");
-        let store = Arc::new(Store::open(folder, settings.cache_bytes, &log.lineage())?);
+        let store = Arc::new(open(folder, settings.cache_bytes, &log.lineage())?);
         let definitions = Definitions::open(&settings.definitions, Arc::clone(&store))?;
         let mut registry = Registry::default();
         let metrics = Arc::new(Metrics::new(&mut registry));
@@ -152,7 +152,7 @@ impl<L: Log + Append> Node<L> {
             hot_bytes_max: settings.hot_bytes,
         };
         self.spawn("checkpoint", move |stop| {
-            priority::step_aside();
+            priority::work_in_pieces();
             checkpointer.run(&stop);
         })
     }
@@ -225,6 +225,17 @@ impl<L: Log + Append> Node<L> {
             }
         }
     }
+}
+
+/// Opens the store. RocksDB's threads are as the one that starts them, and step aside like it.
+fn open(folder: &Path, cache_bytes: usize, lineage: &str) -> Result<Store, StoreError> {
+    std::thread::scope(|scope| {
+        let opening = scope.spawn(|| {
+            priority::step_aside();
+            Store::open(folder, cache_bytes, lineage)
+        });
+        opening.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// How many threads fold records of this log: one a processor.

@@ -1,8 +1,8 @@
 //! Priority: which threads give way where every processor is taken, and which cut in.
 
-/// How far a thread steps aside: it gets a third of what one that answers does.
-const NICENESS: i32 = 5;
-/// How far one steps aside that has time: it gets a third of that.
+/// How far a thread steps aside: it gets a sixth of what one that answers does.
+const NICENESS: i32 = 8;
+/// How far one steps aside that has time: it gets two thirds of that.
 const FAR_NICENESS: i32 = 10;
 
 /// How long a thread means to run that cuts in or works in pieces: the shortest that Linux knows.

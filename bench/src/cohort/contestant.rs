@@ -52,7 +52,7 @@ pub const ALL: &[Contestant] = &[
     ),
     new(
         "sluice",
-        "Sluice, checkpoints every 1.5 s, asked 1,000 times a second",
+        "Sluice, checkpoints every 2 s, asked 1,000 times a second",
         "over HTTP",
         Kind::Sluice(Set::W1),
         &[],

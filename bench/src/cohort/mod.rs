@@ -126,7 +126,7 @@ fn time(contestant: &Contestant, arguments: &Arguments) -> Result<Run, Failure> 
     let Shape { events, persons, .. } = arguments.shape;
     if let Some(set) = contestant.conditions() {
         // As installed, a run would be over after one or two.
-        let often = [("SLUICE_CHECKPOINT_INTERVAL_MS", "1500".to_owned())];
+        let often = [("SLUICE_CHECKPOINT_INTERVAL_MS", "2000".to_owned())];
         let node = Node::start_with(&arguments.ground, TOPIC, set, &often)?;
         return node.take_in(events, persons);
     }
