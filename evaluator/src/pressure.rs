@@ -15,6 +15,8 @@ use schemas::ids::ProjectId;
 
 /// For how long all waits have to be too long before anybody is turned away.
 const BEGINS_AFTER: Duration = Duration::from_millis(20);
+/// How many have to be: a thread that stood still for a moment makes one of them long.
+const BEGINS_AFTER_WAITS: u32 = 2;
 /// For how long they are looked at together from then on.
 const LOOK: Duration = Duration::from_millis(5);
 /// For how long after everybody is answered again one look is enough to begin anew: whoever asks
@@ -46,8 +48,9 @@ pub struct Pressure {
 }
 
 struct State {
-    /// The shortest of the waits that are looked at together.
+    /// The shortest of the waits that are looked at together, and how many these are.
     shortest: Duration,
+    waits: u32,
     /// Since when they are.
     since: Duration,
     /// Of all requests, the share that is answered.
@@ -78,6 +81,7 @@ impl Pressure {
     pub fn new(wait_max: Option<Duration>) -> Self {
         let state = State {
             shortest: Duration::MAX,
+            waits: 0,
             since: Duration::ZERO,
             share: 1.0,
             projects: FxHashMap::default(),
@@ -112,13 +116,18 @@ impl Pressure {
         let mut state = self.state.lock();
         if state.shortest == Duration::MAX {
             state.since = now.saturating_sub(wait);
+            state.waits = 0;
         }
         state.shortest = state.shortest.min(wait);
+        state.waits += 1;
         let (is_short, looked) = (state.shortest <= wait_max, now.saturating_sub(state.since));
         if !self.is_high() {
             if is_short {
                 state.shortest = Duration::MAX;
-            } else if looked >= if self.is_alert(now) { LOOK } else { BEGINS_AFTER } {
+                return;
+            }
+            let begins_after = if self.is_alert(now) { LOOK } else { BEGINS_AFTER };
+            if looked >= begins_after && state.waits >= BEGINS_AFTER_WAITS {
                 self.is_high.store(true, Ordering::Relaxed);
             }
             return;
@@ -234,6 +243,21 @@ mod tests {
         let never = Pressure::new(None);
         under(&never, &mut now_ms, 1_000, LONG);
         assert!(!never.is_high() && never.admits(BUSY));
+    }
+
+    #[test]
+    fn a_thread_that_stood_still_once_turns_nobody_away() {
+        let (pressure, mut now_ms) = (pressure(), 100);
+        for _ in 0..10 {
+            pressure.waited(Duration::from_millis(50), Duration::from_millis(now_ms));
+            under(&pressure, &mut now_ms, 50, SHORT);
+            assert!(!pressure.is_high());
+        }
+        for wait_ms in [30, 40] {
+            pressure.waited(Duration::from_millis(wait_ms), Duration::from_millis(now_ms));
+            now_ms += wait_ms;
+        }
+        assert!(pressure.is_high(), "twice in a row is a queue");
     }
 
     #[test]
