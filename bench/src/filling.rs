@@ -74,7 +74,7 @@ fn fill(arguments: &Arguments) -> Result<Duration, Failure> {
         if reply.status == 503 {
             return Ok(None);
         }
-        let answer: Value = serde_json::from_slice(reply.body)?;
+        let answer: Value = serde_json::from_slice(reply.fine()?.body)?;
         let flag = &answer["flags"][&key];
         let is_known = flag.is_object() && flag["failed"] != json!(true);
         Ok(is_known.then(|| flag["enabled"] == json!(true)))

@@ -88,10 +88,7 @@ impl Counts {
         let mut after = String::new();
         loop {
             let path = format!("/api/cohorts/{}/count?after={after}", arguments.cohort);
-            let reply = connection.get_with(&path, &header)?;
-            if reply.status != 200 {
-                return Err(format!("no count: {}", reply.text()).into());
-            }
+            let reply = connection.get_with(&path, &header)?.fine()?;
             let said: Value = serde_json::from_slice(reply.body)?;
             self.requests += 1;
             count += said["count"].as_u64().unwrap_or_default();

@@ -55,10 +55,7 @@ impl Kind {
     fn turn(&mut self) -> Outcome {
         for _ in 0..TURN {
             let began = Instant::now();
-            let reply = self.connection.post(PATH, &self.body)?;
-            if reply.status != 200 {
-                return Err(format!("{}: {}", reply.status, reply.text()).into());
-            }
+            self.connection.post(PATH, &self.body)?.fine()?;
             self.took.record(began.elapsed().as_nanos() as u64)?;
         }
         Ok(())

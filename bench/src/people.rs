@@ -13,7 +13,7 @@ use crate::event::{now_ms, rfc3339};
 use crate::process;
 use crate::together::together;
 use crate::wait::ready as ready_at;
-use crate::wire::Connection;
+use crate::wire::{Connection, Reply};
 use crate::{Failure, Outcome};
 
 const BATCH: u64 = 1_000;
@@ -73,11 +73,8 @@ fn send(arguments: &Arguments, number: u64) -> Result<(), String> {
         for first in firsts.skip(number as usize).step_by(arguments.connections as usize) {
             let last = (first + BATCH).min(arguments.people);
             let body = batch(event, first..last, &mut dice);
-            let reply = connection.post("/batch/", body.as_bytes());
-            let reply = reply.map_err(|error| error.to_string())?;
-            if reply.status != 200 {
-                return Err(format!("a batch was not taken: {}", reply.text()));
-            }
+            let taken = connection.post("/batch/", body.as_bytes()).and_then(Reply::fine);
+            taken.map_err(|error| format!("a batch was not taken: {error}"))?;
         }
     }
     Ok(())
@@ -125,11 +122,8 @@ fn send_until(
         let event = *dice.pick(&PEOPLE_EVENTS);
         let first = dice.below(people.saturating_sub(BATCH).max(1));
         let body = batch(event, first..first + BATCH, &mut dice);
-        let reply = connection.post("/batch/", body.as_bytes());
-        let reply = reply.map_err(|error| error.to_string())?;
-        if reply.status != 200 {
-            return Err(format!("a batch was not taken: {}", reply.text()));
-        }
+        let taken = connection.post("/batch/", body.as_bytes()).and_then(Reply::fine);
+        taken.map_err(|error| format!("a batch was not taken: {error}"))?;
         sent.fetch_add(BATCH, Ordering::Relaxed);
     }
     Ok(())
@@ -160,7 +154,7 @@ pub fn ready(arguments: &ReadyArguments) -> Outcome {
     for _ in 0..arguments.sample {
         let person = distinct_id(dice.below(arguments.people));
         let asked = json!({ "token": TOKEN, "distinct_id": person }).to_string();
-        let reply = connection.post("/flags/?v=2", asked.as_bytes())?;
+        let reply = connection.post("/flags/?v=2", asked.as_bytes())?.fine()?;
         let body: Value = serde_json::from_slice(reply.body)?;
         for event in PEOPLE_EVENTS {
             if body["flags"][event]["enabled"] != json!(true) {

@@ -95,9 +95,8 @@ fn work(arguments: &Arguments, number: u64, seed: u64) -> io::Result<Seen> {
         let asked = json!({ "token": TOKEN, "distinct_id": person }).to_string();
 
         let captured_at = Instant::now();
-        let reply = connection.post("/batch/", event.as_bytes())?;
+        let reply = connection.post("/batch/", event.as_bytes())?.fine()?;
         let position = reply.header("sluice-position").map(str::to_owned);
-        let position = position.filter(|_| reply.status == 200);
         let position = position.ok_or_else(|| io::Error::other(reply.text()))?;
         let asked_at = Instant::now();
         let wait_ms = arguments.wait_ms;
@@ -107,9 +106,7 @@ fn work(arguments: &Arguments, number: u64, seed: u64) -> io::Result<Seen> {
         };
         let reply = connection.post_with("/flags/?v=2", &headers, asked.as_bytes())?;
         let answered_at = Instant::now();
-        if reply.status != 200 {
-            return Err(io::Error::other(reply.text()));
-        }
+        let reply = reply.fine()?;
         let flags: Value = serde_json::from_slice(reply.body)?;
         seen.count(&verdict(&flags["flags"], step));
         record(&mut seen.capture, asked_at - captured_at);

@@ -46,10 +46,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let (mut compared, mut yes, mut wrong) = (0, 0, Vec::new());
     for person in sample.into_iter().map(distinct_id) {
         let asked = json!({ "token": TOKEN, "distinct_id": person }).to_string();
-        let reply = connection.post("/flags/?v=2", asked.as_bytes())?;
-        if reply.status != 200 {
-            return Err(format!("{person}: {} {}", reply.status, reply.text()).into());
-        }
+        let reply = connection.post("/flags/?v=2", asked.as_bytes())?.fine()?;
         let body: Value = serde_json::from_slice(reply.body)?;
         let now_ms = body["evaluatedAt"].as_i64().ok_or("no evaluatedAt")?;
         for (key, rule) in &rules {

@@ -107,8 +107,8 @@ impl Target {
             Target::Node(connection) => {
                 let events: Vec<_> = events.iter().map(Event::captured).collect();
                 let body = json!({ "api_key": TOKEN, "batch": events }).to_string();
-                let status = connection.post("/batch/", body.as_bytes())?.status;
-                if status == 200 { Ok(()) } else { Err(format!("capture answers {status}").into()) }
+                connection.post("/batch/", body.as_bytes())?.fine()?;
+                Ok(())
             }
             Target::Topic(producer, topic) => {
                 for event in events {

@@ -22,6 +22,17 @@ pub struct Reply<'a> {
 }
 
 impl Reply<'_> {
+    /// This reply, where it is a 200.
+    ///
+    /// # Errors
+    /// It is another: its status and what it says.
+    pub fn fine(self) -> io::Result<Self> {
+        match self.status {
+            200 => Ok(self),
+            status => Err(io::Error::other(format!("{status}: {}", self.text()))),
+        }
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(self.body).into_owned()
     }

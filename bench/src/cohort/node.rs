@@ -58,7 +58,7 @@ impl Node {
         command.env("SLUICE_KAFKA_BROKERS", &ground.brokers).env("SLUICE_KAFKA_TOPIC", topic);
         command.env("SLUICE_DATA_DIR", folder.path().join("data"));
         command.env("SLUICE_DEFINITIONS", definitions);
-        command.envs(settings.iter().map(|(name, value)| (name, value)));
+        command.envs(settings.iter().cloned());
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let process = Ended(command.spawn()?);
         Ok(Node { process, url: format!("http://{listen}"), command, folder })
@@ -120,10 +120,7 @@ impl Node {
             }
             let person = distinct_id(dice.below(u64::from(persons)) as u32);
             let body = json!({ "token": TOKEN, "distinct_id": person }).to_string();
-            let reply = connection.post("/flags/?v=2", body.as_bytes())?;
-            if reply.status != 200 {
-                return Err(format!("a check: {} {}", reply.status, reply.text()).into());
-            }
+            connection.post("/flags/?v=2", body.as_bytes())?.fine()?;
             took.record(due.elapsed().as_micros() as u64)?;
         }
         Ok(took)
