@@ -48,14 +48,20 @@ pub struct Pressure {
 }
 
 struct State {
-    /// The shortest of the waits that are looked at together, and how many these are.
-    shortest: Duration,
-    waits: u32,
-    /// Since when they are.
-    since: Duration,
+    /// Those that are looked at together, once there is one.
+    waits: Option<Waits>,
     /// Of all requests, the share that is answered.
     share: f64,
     projects: FxHashMap<ProjectId, Asking>,
+}
+
+/// Waits that are looked at together.
+#[derive(Clone, Copy)]
+struct Waits {
+    shortest: Duration,
+    number: u32,
+    /// When the first began.
+    since: Duration,
 }
 
 /// What a project asks under pressure.
@@ -79,13 +85,7 @@ impl Default for Asking {
 impl Pressure {
     /// Turns requests away once they wait for longer than `wait_max`; never, if there is none.
     pub fn new(wait_max: Option<Duration>) -> Self {
-        let state = State {
-            shortest: Duration::MAX,
-            waits: 0,
-            since: Duration::ZERO,
-            share: 1.0,
-            projects: FxHashMap::default(),
-        };
+        let state = State { waits: None, share: 1.0, projects: FxHashMap::default() };
         let (is_high, alert_until_ns) = (AtomicBool::new(false), AtomicU64::new(0));
         Pressure { wait_max, is_high, alert_until_ns, state: Mutex::new(state) }
     }
@@ -114,20 +114,19 @@ impl Pressure {
     pub fn waited(&self, wait: Duration, now: Duration) {
         let Some(wait_max) = self.wait_max else { return };
         let mut state = self.state.lock();
-        if state.shortest == Duration::MAX {
-            state.since = now.saturating_sub(wait);
-            state.waits = 0;
-        }
-        state.shortest = state.shortest.min(wait);
-        state.waits += 1;
-        let (is_short, looked) = (state.shortest <= wait_max, now.saturating_sub(state.since));
+        let since = now.saturating_sub(wait);
+        let waits = state.waits.get_or_insert(Waits { shortest: wait, number: 0, since });
+        waits.shortest = waits.shortest.min(wait);
+        waits.number += 1;
+        let Waits { shortest, number, since } = *waits;
+        let (is_short, looked) = (shortest <= wait_max, now.saturating_sub(since));
         if !self.is_high() {
             if is_short {
-                state.shortest = Duration::MAX;
+                state.waits = None;
                 return;
             }
             let begins_after = if self.is_alert(now) { LOOK } else { BEGINS_AFTER };
-            if looked >= begins_after && state.waits >= BEGINS_AFTER_WAITS {
+            if looked >= begins_after && number >= BEGINS_AFTER_WAITS {
                 self.is_high.store(true, Ordering::Relaxed);
             }
             return;
@@ -135,9 +134,9 @@ impl Pressure {
         if looked < LOOK {
             return;
         }
-        let by = wait_max.as_secs_f64() / state.shortest.as_secs_f64();
+        let by = wait_max.as_secs_f64() / shortest.as_secs_f64();
         let factor = if is_short { 1.0 } else { by.sqrt().clamp(SHRINKS.0, SHRINKS.1) };
-        state.shortest = Duration::MAX;
+        state.waits = None;
         self.answer(&mut state, factor, now);
     }
 
