@@ -10,13 +10,13 @@ use crate::clocks::Clocks;
 use crate::following::Following;
 use crate::log::Log;
 use crate::metrics::Metrics;
+use crate::priority;
 use crate::store::Store;
 
 /// How often memory is looked at between checkpoints.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How soon one checkpoint may follow another when memory is full.
 const REST: Duration = Duration::from_millis(500);
-
 /// How many times as long as a checkpoint takes passes until the next begins, at least: where they
 /// are large, they still leave two thirds of the disk's time and of a processor's to others.
 const SPACING: u32 = 3;
@@ -42,9 +42,10 @@ pub struct Checkpointer<L> {
 impl<L: Log> Checkpointer<L> {
     /// Makes checkpoints until `stop` is dropped or used, and one last.
     pub fn run(self, stop: &mpsc::Receiver<()>) {
+        priority::work_in_pieces();
         let mut round = 0;
         let mut last = (self.clocks.elapsed)();
-        let mut took = Duration::ZERO;
+        let mut spacing = self.interval;
         while stop.recv_timeout(LOOK_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
             let memory = self.store.memory();
             self.metrics.hot_people.set(memory.people as i64);
@@ -53,8 +54,7 @@ impl<L: Log> Checkpointer<L> {
             self.following.crowded.store(over > 0, Ordering::Release);
             // Folding waits only where a checkpoint doesn't make room fast enough.
             self.following.full.store(over > self.hot_bytes_max / 4, Ordering::Release);
-            let spaced = self.interval.max(took * SPACING);
-            let due = if over > 0 { REST.min(self.interval) } else { spaced };
+            let due = if over > 0 { REST.min(self.interval) } else { spacing };
             let now = (self.clocks.elapsed)();
             if now - last < due {
                 continue;
@@ -65,7 +65,7 @@ impl<L: Log> Checkpointer<L> {
                 self.following.full.store(false, Ordering::Release);
                 round += 1;
             }
-            took = (self.clocks.elapsed)() - now;
+            spacing = self.interval.max(((self.clocks.elapsed)() - last) * SPACING);
         }
         self.checkpoint();
     }

@@ -151,10 +151,7 @@ impl<L: Log + Append> Node<L> {
             interval: Duration::from_millis(settings.checkpoint_interval_ms),
             hot_bytes_max: settings.hot_bytes,
         };
-        self.spawn("checkpoint", move |stop| {
-            priority::work_in_pieces();
-            checkpointer.run(&stop);
-        })
+        self.spawn("checkpoint", move |stop| checkpointer.run(&stop))
     }
 
     /// How records are to be read.
@@ -195,11 +192,7 @@ impl<L: Log + Append> Node<L> {
             };
             let name = format!("worker-{number}");
             let worker = Worker::new(Arc::clone(&with.log), name.clone(), parts);
-            self.spawn(&name, move |_| {
-                // What it starts to read with, such as librdkafka's threads, is as it is.
-                priority::work_in_pieces();
-                worker.run();
-            })?;
+            self.spawn(&name, move |_| worker.run())?;
         }
         Ok(told)
     }
@@ -227,7 +220,8 @@ impl<L: Log + Append> Node<L> {
     }
 }
 
-/// Opens the store. RocksDB's threads are as the one that starts them, and step aside like it.
+/// Opens the store. RocksDB's threads are as whoever opens a database first, and step aside like
+/// it: beside Kafka. A log of Sluice's own was opened before, and captures wait for its writes.
 fn open(folder: &Path, cache_bytes: usize, lineage: &str) -> Result<Store, StoreError> {
     std::thread::scope(|scope| {
         let opening = scope.spawn(|| {

@@ -16,6 +16,7 @@ use crate::fold::{Fold, Reading};
 use crate::following::Following;
 use crate::log::{Arrival, Log, LogError, LogRecord, Reader};
 use crate::metrics::{EventCounts, Metrics};
+use crate::priority;
 use crate::ruling::Ruling;
 use crate::store::{Partition, Store};
 
@@ -122,6 +123,8 @@ impl<L: Log> Worker<L> {
 
     /// Works until it is told to stop.
     pub fn run(mut self) {
+        // What it starts to read with, such as librdkafka's threads, is as it is.
+        priority::work_in_pieces();
         while !self.following.stop.load(Ordering::Acquire) {
             self.turn();
         }
