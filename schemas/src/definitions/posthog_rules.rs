@@ -29,6 +29,13 @@ const OF_VERSION_1: [&str; 8] = [
 /// The only way of hashing there is.
 const ALGORITHM: &str = "sha1_60_v1";
 const SEED_CHARACTERS_MAX: usize = 400;
+// What the published contract of these rules allows: PostHog's evaluator fails a flag with more.
+const FILTERS_BYTES_MAX: usize = 512 << 10;
+const RULES_MAX: usize = 100;
+const PROPERTIES_MAX: usize = 100;
+const VARIANTS_MAX: usize = 20;
+/// Objects and lists within one another, the value itself counted.
+const VALUE_DEPTH_MAX: usize = 20;
 
 /// Reads rules. A fault names where in `filters` it is.
 pub(super) fn rules(
@@ -38,6 +45,11 @@ pub(super) fn rules(
     if let Some(key) = OF_VERSION_1.iter().find(|key| filters.contains_key(**key)) {
         let message = format!("`filters.{key}` is of version 1, and the flag of version 2");
         return Err(Fault::unsupported(message));
+    }
+    let bytes = serde_json::to_string(filters).map_or(0, |text| text.len());
+    if bytes > FILTERS_BYTES_MAX {
+        let message = format!("`filters` take {bytes} bytes, and {FILTERS_BYTES_MAX} at most");
+        return Err(Fault::of_flag(message));
     }
     let kind = filters.get("return_type").and_then(Value::as_str).and_then(Kind::named);
     let kind = kind.ok_or_else(|| {
@@ -53,7 +65,8 @@ pub(super) fn rules(
     if !filters.get("rules").is_some_and(Value::is_array) {
         return Err(Fault::of_flag("`filters.rules` should be a list"));
     }
-    let rules = list(filters, "rules")?.iter().enumerate().map(|(index, rule)| {
+    let rules = at_most("filters.rules", list(filters, "rules")?, RULES_MAX)?;
+    let rules = rules.iter().enumerate().map(|(index, rule)| {
         let at = format!("filters.rules[{index}]");
         let fields =
             rule.as_object().ok_or_else(|| Fault::of_flag(format!("`{at}` isn't an object")));
@@ -87,7 +100,9 @@ impl Reader<'_> {
         if !targeting.get("properties").is_some_and(Value::is_array) {
             return Err(Fault::of_flag(format!("`{at}.properties` should be a list")));
         }
-        let conditions = list(targeting, "properties")?.iter().map(|leaf| {
+        let leaves = list(targeting, "properties")?;
+        let leaves = at_most(&format!("{at}.properties"), leaves, PROPERTIES_MAX)?;
+        let conditions = leaves.iter().map(|leaf| {
             let negated = leaf.get("negation").and_then(Value::as_bool) == Some(true);
             Ok(condition(leaf, self.of_group, matching)?.negated_if(negated))
         });
@@ -146,7 +161,7 @@ impl Reader<'_> {
         let rollout = self.fields.get("rollout_percentage");
         Ok(Release {
             rollout_percent: share(rollout)
-                .ok_or_else(|| self.wrong("rollout_percentage", "a number from 0 to 100"))?,
+                .ok_or_else(|| self.wrong("rollout_percentage", SHARE))?,
             ends_on_miss: match text_of_map(self.fields, "on_rollout_miss") {
                 Some("continue") => false,
                 Some("return_default") => true,
@@ -162,13 +177,15 @@ impl Reader<'_> {
     }
 
     fn variants(&self) -> Result<Vec<Variant>, Fault> {
-        let variants = list(self.fields, "variants")?.iter().enumerate().map(|(index, variant)| {
+        let variants = list(self.fields, "variants")?;
+        let variants = at_most(&format!("{}.variants", self.at), variants, VARIANTS_MAX)?;
+        let variants = variants.iter().enumerate().map(|(index, variant)| {
             let at = format!("{}.variants[{index}]", self.at);
             let key = text_of(variant, "key").filter(|key| !key.is_empty());
             let key = key.ok_or_else(|| Fault::of_flag(format!("`{at}` has no `key`")))?;
             let percent = share(variant.get("weight")).ok_or_else(|| {
                 let given = json_of(variant.get("weight"));
-                Fault::of_flag(format!("`{at}.weight` isn't a number from 0 to 100: `{given}`"))
+                Fault::of_flag(format!("`{at}.weight` should be {SHARE} and is `{given}`"))
             })?;
             let value = fitting(&format!("{at}.value"), variant.get("value"), self.kind)?;
             Ok(Variant { key, percent, value: Some(value) })
@@ -197,7 +214,7 @@ impl Reader<'_> {
                 Ok(Some(Holdout { variant: format!("holdout-{id}"), percent, seed }))
             }
             _ => {
-                let needs = "needs `id`, `seed` and an `exclusion_percentage` from 0 to 100";
+                let needs = format!("needs `id`, `seed` and an `exclusion_percentage`, {SHARE}");
                 Err(Fault::of_flag(format!("`{}.holdout` {needs}", self.at)))
             }
         }
@@ -210,6 +227,7 @@ impl Reader<'_> {
 }
 
 const SEED: &str = "a text of 1 to 400 characters";
+const SHARE: &str = "a number from 0 to 100 with two decimals at most";
 
 fn seed(fields: &Map<String, Value>) -> Option<String> {
     let seed = text_of_map(fields, "seed")?;
@@ -218,13 +236,14 @@ fn seed(fields: &Map<String, Value>) -> Option<String> {
 
 /// A value of the flag's kind.
 fn fitting(at: &str, given: Option<&Value>, kind: Kind) -> Result<FlagValue, Fault> {
-    let value = given.cloned().and_then(FlagValue::of).filter(|value| value.kind() == Some(kind));
+    let value = given.filter(|value| is_shallow(value, VALUE_DEPTH_MAX)).cloned();
+    let value = value.and_then(FlagValue::of).filter(|value| value.kind() == Some(kind));
     value.ok_or_else(|| {
         let wanted = match kind {
             Kind::Boolean => "`true` or `false`".to_owned(),
             Kind::Text => "a text that isn't empty".to_owned(),
             Kind::Number => format!("a number up to {NUMBER_MAX}"),
-            Kind::Object => "an object".to_owned(),
+            Kind::Object => format!("an object, with {VALUE_DEPTH_MAX} in one another at most,"),
         };
         let given = json_of(given);
         let of = kind.name();
@@ -234,8 +253,32 @@ fn fitting(at: &str, given: Option<&Value>, kind: Kind) -> Result<FlagValue, Fau
     })
 }
 
+/// Whether objects and lists are in one another so many times at most.
+fn is_shallow(value: &Value, depth_max: usize) -> bool {
+    let Some(left) = depth_max.checked_sub(1) else {
+        return !value.is_object() && !value.is_array();
+    };
+    match value {
+        Value::Object(members) => members.values().all(|member| is_shallow(member, left)),
+        Value::Array(members) => members.iter().all(|member| is_shallow(member, left)),
+        _ => true,
+    }
+}
+
 fn share(value: Option<&Value>) -> Option<f64> {
-    value.and_then(Value::as_f64).filter(|share| (0.0..=100.0).contains(share))
+    let is_share = |share: &f64| {
+        // A number with two decimals is the nearest to so many hundredths.
+        (0.0..=100.0).contains(share) && (share * 100.0).round() / 100.0 == *share
+    };
+    value.and_then(Value::as_f64).filter(is_share)
+}
+
+fn at_most<'v>(at: &str, members: &'v [Value], max: usize) -> Result<&'v [Value], Fault> {
+    if members.len() <= max {
+        return Ok(members);
+    }
+    let message = format!("`{at}` has {} members, and may have {max}", members.len());
+    Err(Fault::of_flag(message))
 }
 
 fn text_of_map<'v>(fields: &'v Map<String, Value>, key: &str) -> Option<&'v str> {

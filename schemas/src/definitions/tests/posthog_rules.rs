@@ -94,6 +94,37 @@ fn rules_keep_what_posthog_says_of_them() {
     assert!(third.origin.as_ref().is_some_and(|origin| origin.is_linked) && !third.ends_on_miss);
 }
 
+/// An object with so many others and lists in it, each in the one before.
+fn within(others: usize) -> Value {
+    let wrap = |inner: Value, at| if at % 2 == 0 { json!([inner]) } else { json!({ "in": inner }) };
+    json!({ "outermost": (1..others).fold(json!({}), wrap) })
+}
+
+/// As many of everything as the contract allows, and each share of hundredths.
+#[test]
+fn limits_may_be_reached() {
+    let numbered = |at: usize, rule: Value| {
+        with(rule, "/id", json!(format!("10000000-0000-4000-8000-{at:012}")))
+    };
+    let leaf = json!({ "key": "plan", "type": "person", "value": "pro" });
+    let full = with(targeted(json!(true)), "/targeting/properties", json!(vec![leaf; 100]));
+    let rules: Vec<Value> = (0..100).map(|at| numbered(at, full.clone())).collect();
+    let arm = |at: usize| json!({ "key": format!("a{at}"), "weight": 5, "value": true });
+    let arms: Vec<Value> = (0..20).map(arm).collect();
+    let split = boolean(with(experiment(), "/variants", json!(arms)));
+    for filters in [with(boolean(json!({})), "/rules", json!(rules)), split] {
+        let compiled = compiled(&filters);
+        let rules = &the_flag(&compiled).rules;
+        assert!(rules.is_ok(), "{rules:?}");
+    }
+    for hundredths in 0..=10_000 {
+        let written = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+        let share = serde_json::from_str(&written).expect("a number");
+        let compiled = compiled(&boolean(with(rollout(), "/rollout_percentage", share)));
+        assert!(the_flag(&compiled).rules.is_ok(), "{written}");
+    }
+}
+
 #[test]
 fn a_value_is_of_the_flags_type() {
     let of = |kind: &str, value: &Value| {
@@ -119,9 +150,11 @@ fn a_value_is_of_the_flags_type() {
         ("object", json!([])),
         ("boolean", json!(null)),
         ("boolean", json!("true")),
+        ("object", within(20)),
     ] {
         assert!(the_flag(&compiled(&of(kind, &value))).rules.is_err(), "{kind} {value}");
     }
+    assert!(the_flag(&compiled(&of("object", &within(19)))).rules.is_ok());
     let default = |value| with(of("number", &json!(1)), "/default_value", value);
     assert!(the_flag(&compiled(&default(json!(0)))).rules.is_ok());
     assert!(the_flag(&compiled(&default(json!("0")))).rules.is_err());
@@ -132,7 +165,13 @@ fn a_value_is_of_the_flags_type() {
 fn what_cannot_be_done_fails_the_flag_and_says_where() {
     let [plain, share, split] = [targeted(json!(true)), rollout(), experiment()].map(boolean);
     let (unreadable, unsupported) = ("flag_data_parsing_error", "not_supported");
+    let many = |member: Value, members: usize| Value::Array(vec![member; members]);
     let rows = [
+        (&plain, "/unheard", json!("x".repeat(512 << 10)), unreadable, "524288 at most"),
+        (&plain, "/rules", many(targeted(json!(true)), 101), unreadable, "has 101 members"),
+        (&plain, "/rules/0/targeting/properties", many(json!({}), 101), unreadable, "may have 100"),
+        (&split, "/rules/0/variants", many(json!({}), 21), unreadable, "variants` has 21 members"),
+        (&share, "/rules/0/rollout_percentage", json!(33.333), unreadable, "two decimals at most"),
         (&plain, "/version", json!(3), unsupported, "filters.version` should be 1 or 2 and is `3`"),
         (&plain, "/version", json!("2"), unsupported, "filters.version"),
         (&plain, "/version", json!(true), unsupported, "filters.version"),
