@@ -4,6 +4,7 @@
 //! so that a check that follows sees them. Batches are kept under offsets; record times never
 //! run backwards, so an instant is found by bisection.
 
+mod database;
 mod reader;
 
 use std::path::Path;
@@ -13,15 +14,17 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
-use rocksdb::{DB, IteratorMode, Options, WriteBatch, WriteOptions};
+use rocksdb::WriteBatch;
 use schemas::append::{Append, AppendError, Outgoing};
 use schemas::lookup::Position;
 use schemas::time::Clock;
 use tokio::sync::{oneshot, watch};
 
+use self::database::{Database, durable};
 pub use self::reader::EmbeddedReader;
-use super::layout::{Batch, Stored, VERSION, key_of, offset_of};
+use super::layout::{Batch, Stored, key_of};
 use super::{Bounds, Log, LogError};
+use crate::priority;
 
 /// The only partition there is.
 pub const PARTITION: i32 = 0;
@@ -31,9 +34,6 @@ const GROUP_RECORDS_MAX: usize = 20_000;
 const QUEUE_APPENDS_MAX: usize = 4_096;
 /// How long an append waits to be durable and folded before its sender is told to try again.
 const APPEND_WAIT: Duration = Duration::from_secs(5);
-const FIRST_KEY: &[u8] = b"first";
-const VERSION_KEY: &[u8] = b"version";
-
 /// How long records are kept, whatever state has read of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
@@ -53,7 +53,7 @@ pub struct Embedded {
 }
 
 struct Inner {
-    db: DB,
+    db: Database,
     bounds: Mutex<Bounds>,
     grown: Condvar,
     retention: Retention,
@@ -76,25 +76,19 @@ impl Embedded {
         folded: watch::Receiver<Position>,
         clock: Clock,
     ) -> Result<Self, LogError> {
-        std::fs::create_dir_all(folder)?;
-        let mut options = Options::default();
-        options.create_if_missing(true);
-        options.set_compression_type(rocksdb::DBCompressionType::Lz4);
-        options.set_write_buffer_size(8 << 20);
-        options.set_max_write_buffer_number(2);
-        options.set_keep_log_file_num(2);
-        let db = DB::open(&options, folder)?;
-        check_version(&db, folder)?;
-        let first = db.get(FIRST_KEY)?.and_then(|bytes| bytes.try_into().ok());
-        let first = first.map_or(0, i64::from_be_bytes);
-        let end = end_of(&db)?.unwrap_or(first);
+        let db = Database::open(folder)?;
+        let first = db.first()?;
+        let end = db.end()?.unwrap_or(first);
         let bounds = Mutex::new(Bounds { first, end: end.max(first) });
         let inner = Arc::new(Inner { db, bounds, grown: Condvar::new(), retention, clock });
         let (queue, appends) = mpsc::sync_channel(QUEUE_APPENDS_MAX);
         let writer = Arc::clone(&inner);
-        let writer = std::thread::Builder::new()
-            .name("log-writer".to_owned())
-            .spawn(move || writer.write_groups(&appends))?;
+        let writer =
+            std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || {
+                // Whoever sends events waits for it.
+                priority::cut_in();
+                writer.write_groups(&appends);
+            })?;
         Ok(Embedded { inner, queue: Some(queue), writer: Some(writer), folded })
     }
 }
@@ -183,14 +177,10 @@ impl Inner {
         if cut <= first {
             return Ok(());
         }
-        let mut batch = WriteBatch::default();
-        batch.put(FIRST_KEY, cut.to_be_bytes());
-        batch.delete_range(key_of(first), key_of(cut));
         // Files go at once, so what tells that they are gone has to be on disk before.
-        self.db.write_opt(batch, &durable())?;
+        self.db.note_first(cut)?;
         self.bounds.lock().first = cut;
-        self.db.delete_file_in_range(key_of(first), key_of(cut - 1))?;
-        Ok(())
+        self.db.drop_files(first, cut)
     }
 
     fn bisect(&self, time_ms: i64) -> Result<i64, LogError> {
@@ -264,38 +254,6 @@ impl Append for Embedded {
         let late = || AppendError::Unavailable(format!("no answer within {APPEND_WAIT:?}"));
         tokio::time::timeout(APPEND_WAIT, appended).await.map_err(|_| late())?
     }
-}
-
-/// On disk before it is told.
-fn durable() -> WriteOptions {
-    let mut durable = WriteOptions::default();
-    durable.set_sync(true);
-    durable
-}
-
-/// Notes in a new log which version of the layout it has, and asks it of an old one.
-fn check_version(db: &DB, folder: &Path) -> Result<(), LogError> {
-    let version = match db.get(VERSION_KEY)? {
-        Some(version) => String::from_utf8_lossy(&version).into_owned(),
-        None if db.iterator(IteratorMode::Start).next().is_none() => {
-            return Ok(db.put_opt(VERSION_KEY, VERSION, &durable())?);
-        }
-        None => "1".to_owned(),
-    };
-    if version.as_bytes() == VERSION {
-        return Ok(());
-    }
-    Err(LogError::Version { folder: folder.to_owned(), version })
-}
-
-/// The offset after the last record; nothing where there is no record.
-fn end_of(db: &DB) -> Result<Option<i64>, LogError> {
-    for item in db.iterator(IteratorMode::End) {
-        if let Some(offset) = offset_of(&item?.0) {
-            return Ok(Some(offset + 1));
-        }
-    }
-    Ok(None)
 }
 
 fn refusal(error: &rocksdb::Error) -> AppendError {

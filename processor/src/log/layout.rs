@@ -4,7 +4,7 @@
 use schemas::append::Outgoing;
 
 /// The version of this layout, as bytes under a key of its own.
-pub const VERSION: &[u8] = b"2";
+pub const VERSION: &[u8] = b"3";
 /// `time i64 | records u32`.
 const HEADER_BYTES: usize = 12;
 /// A batch that has grown so large takes no more records.

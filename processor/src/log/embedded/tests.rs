@@ -2,9 +2,11 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use rocksdb::{DB, DEFAULT_COLUMN_FAMILY_NAME, IteratorMode, WaitForCompactOptions};
 use tempfile::TempDir;
 
 use super::super::{Arrival, Reader};
+use super::database::{FIRST_KEY, META, VERSION_KEY, general_options, meta};
 use super::*;
 
 const START_MS: i64 = 1_750_000_000_000;
@@ -59,6 +61,14 @@ impl Story {
         let group = Group { records, done };
         self.log().queue.as_ref().expect("it is open").send(group).expect("the writer listens");
         written.blocking_recv().expect("the writer answers").expect("the records are durable");
+    }
+
+    /// Closes the log, and changes what is noted in it.
+    fn meta(&mut self, change: impl FnOnce(&DB) -> Result<(), rocksdb::Error>) {
+        self.log = None;
+        let families = [DEFAULT_COLUMN_FAMILY_NAME, META];
+        let db = DB::open_cf(&general_options(), self.folder.path(), families);
+        change(&db.expect("nobody has it open")).expect("it is written");
     }
 
     /// State has everything before this offset durably.
@@ -190,15 +200,78 @@ fn each_record_is_read_once_wherever_reading_begins() {
 fn a_log_of_another_version_is_refused_by_name() {
     let mut story = Story::begin();
     story.append(1);
-    let db = &story.log().inner.db;
-    db.put(VERSION_KEY, b"9").expect("it is written");
-    story.log = None;
+    story.meta(|db| db.put_cf(meta(db), VERSION_KEY, b"9"));
     let refused = story.try_open().err().expect("it isn't opened").to_string();
-    assert!(refused.contains("of version 9, and this Sluice reads version 2"), "{refused}");
-    let options = Options::default();
-    let db = DB::open(&options, story.folder.path()).expect("nobody has it open");
-    db.delete(VERSION_KEY).expect("it is gone");
-    drop(db);
+    assert!(refused.contains("of version 9, and this Sluice reads version 3"), "{refused}");
+    story.meta(|db| db.delete_cf(meta(db), VERSION_KEY));
     let refused = story.try_open().err().expect("it isn't opened").to_string();
     assert!(refused.contains("of version 1"), "it held records before versions did: {refused}");
+}
+
+/// As version 2 left it.
+#[test]
+fn a_log_whose_notes_lie_among_its_records_is_brought_up() {
+    let mut story = Story::begin();
+    story.append(3);
+    story.pass(AGE_MS + 1);
+    story.append(2);
+    story.settle(5);
+    assert_eq!(story.bounds(), (3, 5));
+    story.meta(|db| {
+        let first = db.get_cf(meta(db), FIRST_KEY)?.expect("it is noted");
+        let mut back = WriteBatch::default();
+        for key in [VERSION_KEY, FIRST_KEY] {
+            back.delete_cf(meta(db), key);
+        }
+        back.put(VERSION_KEY, b"2");
+        back.put(FIRST_KEY, first);
+        db.write(back)
+    });
+    for _ in 0..2 {
+        story.open();
+        assert_eq!(story.bounds(), (3, 5));
+        assert_eq!(story.read(0), ["lost before 3", "3", "4", "end"]);
+    }
+    story.append(1);
+    assert_eq!(story.read(4), ["4", "5", "end"]);
+    let db = &story.log().inner.db;
+    assert_eq!(db.get(VERSION_KEY).expect("it can be read"), None, "nothing is left among them");
+    assert_eq!(db.get(FIRST_KEY).expect("it can be read"), None);
+}
+
+/// Files move down as they are: what was written once isn't written again.
+#[test]
+fn records_are_not_written_anew() {
+    let story = Story::begin();
+    let db = &story.log().inner.db;
+    for round in 0..20 {
+        story.append(10);
+        story.settle(round * 10);
+        db.flush().expect("they are in a file");
+    }
+    db.wait_for_compact(&WaitForCompactOptions::default()).expect("it is done");
+    let files = db.live_files().expect("there are files");
+    let records = files.iter().filter(|file| file.column_family_name != META);
+    let mut records: Vec<_> = records.map(|file| (file.level, file.num_entries)).collect();
+    records.sort_unstable();
+    assert!(records.iter().any(|(level, _)| *level > 0), "{records:?}");
+    assert!(records.len() == 20 && records.iter().all(|(_, entries)| *entries == 1), "{records:?}");
+}
+
+/// Old records of a file that holds newer ones too are gone once it is written anew.
+#[test]
+fn what_is_old_is_left_out_of_what_is_written() {
+    let story = Story::begin();
+    story.append(3);
+    story.pass(AGE_MS);
+    story.append(2);
+    story.pass(1);
+    story.settle(5);
+    let db = &story.log().inner.db;
+    let stored = || db.iterator(IteratorMode::Start).map(|item| item.expect("readable").0);
+    assert_eq!(stored().count(), 2, "a batch of three and one of two");
+    db.compact_range(None::<&[u8]>, None::<&[u8]>);
+    let stored: Vec<_> = stored().collect();
+    assert_eq!(stored, [key_of(4).into()]);
+    assert_eq!(story.read(0), ["lost before 3", "3", "4", "end"]);
 }
