@@ -42,6 +42,7 @@ pub struct Checkpointer<L> {
 impl<L: Log> Checkpointer<L> {
     /// Makes checkpoints until `stop` is dropped or used, and one last.
     pub fn run(self, stop: &mpsc::Receiver<()>) {
+        priority::step_aside();
         priority::work_in_pieces();
         let mut round = 0;
         let mut last = (self.clocks.elapsed)();

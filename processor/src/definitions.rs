@@ -165,6 +165,7 @@ impl Definitions {
     ) {
         // Neither reading many files nor filling may hold up who folds and who answers.
         priority::step_far_aside();
+        priority::work_in_pieces();
         let mut look = Look::default();
         let mut left = true;
         loop {

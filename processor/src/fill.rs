@@ -16,6 +16,7 @@ use crate::fold::{Fold, Reading};
 use crate::follow::{Beginning, beginning};
 use crate::following::Following;
 use crate::log::{Arrival, Log, LogError, Reader};
+use crate::priority::Pieces;
 use crate::store::{Fill, MatcherProgress, Partition, Progress, Store};
 
 const BATCH_RECORDS_MAX: usize = 10_000;
@@ -77,6 +78,7 @@ impl<L: Log> Filler<L> {
         }
         let only = matchers.iter().copied().collect();
         let mut fold = Fold::only(catalog, self.reading.clone(), only);
+        let mut pieces = Pieces::default();
         while reading.values().any(|part| part.truncated || part.next < part.until) {
             if interrupted() || reading.values().any(|part| part.truncated) {
                 return Ok(matchers.len());
@@ -88,6 +90,7 @@ impl<L: Log> Filler<L> {
             }
             let read = reader.read(BATCH_RECORDS_MAX, READ_WAIT, &mut |arrival| {
                 meet(&mut reading, (catalog, &mut fold), arrival);
+                pieces.step();
             });
             fold.settle(&mut |_| ());
             if let Err(error) = read {

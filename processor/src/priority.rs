@@ -5,6 +5,9 @@ const NICENESS: i32 = 8;
 /// How far one steps aside that has time: it gets two thirds of that.
 const FAR_NICENESS: i32 = 10;
 
+/// Steps of a piece: some tenth of a millisecond of folding.
+const STEPS: u32 = 64;
+
 /// How long a thread means to run that cuts in or works in pieces: the shortest that Linux knows.
 #[cfg(target_os = "linux")]
 const SLICE_NS: u64 = 100_000;
@@ -42,13 +45,28 @@ pub fn cut_in() {
     }
 }
 
-/// Lets those who answer go before this thread, which is to call [`std::thread::yield_now`] after
-/// every piece of its work: they wait for the end of a piece then, and not for the next tick of the
-/// clock, which may be 4 ms away. A thread that yields gives up the rest of its slice, so that this
-/// one's is short.
+/// Lets whoever cuts in go before this thread, which is to count its work in [`Pieces`]: they wait
+/// for the end of a piece then, and not for the next tick of the clock, which may be 4 ms away. A
+/// thread that yields gives up the rest of its slice, so that this one's is short.
 pub fn work_in_pieces() {
-    step_aside();
     cut_in();
+}
+
+/// Work that is done in pieces, after each of which the processor is given up.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    steps: u32,
+}
+
+impl Pieces {
+    /// One more step, such as a record, is done.
+    pub fn step(&mut self) {
+        self.steps += 1;
+        if self.steps == STEPS {
+            self.steps = 0;
+            std::thread::yield_now();
+        }
+    }
 }
 
 /// How long this thread runs at a time, if the kernel has to choose: `sched_setattr(2)`.

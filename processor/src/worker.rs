@@ -16,15 +16,12 @@ use crate::fold::{Fold, Reading};
 use crate::following::Following;
 use crate::log::{Arrival, Log, LogError, LogRecord, Reader};
 use crate::metrics::{EventCounts, Metrics};
-use crate::priority;
+use crate::priority::{self, Pieces};
 use crate::ruling::Ruling;
 use crate::store::{Partition, Store};
 
 /// Records folded between two looks at anything else: as many as the catalog is held for.
 const BATCH_RECORDS_MAX: usize = 1_000;
-/// Records folded between two moments at which those who answer may go first: a twentieth of a
-/// millisecond's, about.
-const PIECE_RECORDS: u32 = 64;
 /// How long a worker waits for a record before it looks at what it was assigned.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
 /// How long it rests while there is no room for more changed people, or nothing to read.
@@ -124,6 +121,7 @@ impl<L: Log> Worker<L> {
     /// Works until it is told to stop.
     pub fn run(mut self) {
         // What it starts to read with, such as librdkafka's threads, is as it is.
+        priority::step_aside();
         priority::work_in_pieces();
         while !self.following.stop.load(Ordering::Acquire) {
             self.turn();
@@ -198,7 +196,7 @@ impl<L: Log> Worker<L> {
             fold: &mut self.fold,
             followed: &mut self.followed,
             counts: &mut self.counts,
-            piece_records: 0,
+            pieces: Pieces::default(),
             log_time_ms: i64::MIN,
             restarted: Vec::new(),
         };
@@ -276,8 +274,7 @@ struct Met<'w> {
     fold: &'w mut Fold,
     followed: &'w mut BTreeMap<i32, Followed>,
     counts: &'w mut EventCounts,
-    /// Records since those who answer could go first.
-    piece_records: u32,
+    pieces: Pieces,
     log_time_ms: i64,
     /// Partitions that lost records: where they begin now, and the time of what was there.
     restarted: Vec<(i32, i64, Option<i64>)>,
@@ -324,11 +321,7 @@ impl Met<'_> {
             let seen_ms = Some(record.timestamp_ms);
             self.restarted.push((record.partition, record.offset, seen_ms));
         }
-        self.piece_records += 1;
-        if self.piece_records == PIECE_RECORDS {
-            self.piece_records = 0;
-            thread::yield_now();
-        }
+        self.pieces.step();
     }
 }
 
