@@ -55,7 +55,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("kafka_group", "sluice", "the consumer group that names advisory commits"),
     setting("kafka_partitions", "8", "partitions of the topic if Sluice has to make it"),
     setting("checkpoint_interval_ms", "4000", "milliseconds from one checkpoint to the next"),
-    setting("hot_bytes", "268435456", "bytes of people held in memory at most"),
+    setting("hot_bytes", "536870912", "bytes of people held in memory at most"),
     setting("cache_bytes", "16777216", "bytes of RocksDB's block cache"),
     setting("log_retention_ms", "604800000", "milliseconds the embedded log keeps records"),
     setting("log_retention_bytes", "4294967296", "bytes the embedded log takes at most"),

@@ -185,7 +185,7 @@ fn restart(
     let mut node = Node::start(&arguments.ground, topic, Set::W1)?;
     let taken = node.take_in(shape.events, shape.persons)?;
     let mut said = format!(
-        "\nThe node of the first line (as it is installed: 256 MiB for people, a checkpoint every \
+        "\nThe node of the first line (as it is installed: 512 MiB for people, a checkpoint every \
          4 s, {:.0} made) was killed with -9 once all was taken in. Ready, and then compared with \
          the oracle, 0 wrong:\n\n",
         taken.checkpoints
