@@ -78,7 +78,7 @@ impl Asker {
             let now = (self.elapsed)();
             if let Some(part) = self.workers.look(now) {
                 self.are_at_work = part >= AT_WORK;
-                pressure.worked(part, now);
+                pressure.look(now);
             }
             // One that is open says what it has to say by being late.
             if !self.asked.is_open.load(Ordering::Acquire) {

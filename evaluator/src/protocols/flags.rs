@@ -81,9 +81,7 @@ async fn check<L: Lookup, A: Append>(
     if admitted == Admitted::No {
         return Err(Refusal::TooOften);
     }
-    if !app.pressure.admits(project_id) {
-        return Err(Refusal::Overloaded);
-    }
+    admit(app, project_id)?;
     let at_least = asked_position(headers)?;
     let wait = asked_wait(headers)?;
     if !at_least.is_empty() && waits(app, &token, &context) {
@@ -109,6 +107,17 @@ async fn check<L: Lookup, A: Append>(
     warn(&mut response, admitted);
     tell_facts(response.headers_mut(), &facts);
     Ok(response)
+}
+
+/// Turns a request away that has waited too long while there are too many.
+fn admit<L, A>(app: &App<L, A>, project_id: ProjectId) -> Result<(), Refusal> {
+    let admission = app.pressure.admit(project_id, (app.monotonic)());
+    if admission.begins {
+        let pressure = Arc::clone(&app.pressure);
+        // The worker comes to it once it has come to all that is there now.
+        tokio::spawn(async move { pressure.turned() });
+    }
+    if admission.is_in { Ok(()) } else { Err(Refusal::Overloaded) }
 }
 
 /// What is known of whoever is asked about, and whether what has to be remembered of them is.
