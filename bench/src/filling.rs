@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::cohort::report::spread;
 use crate::conditions::{self, PEOPLE_EVENTS, TOKEN};
 use crate::dice::Dice;
 use crate::event::now_ms;
@@ -14,6 +15,7 @@ use crate::rule::Rule;
 use crate::wire::Connection;
 use crate::{Failure, Outcome};
 
+const SETTLES: Duration = Duration::from_secs(2);
 const ASKED_EVERY: Duration = Duration::from_millis(20);
 
 #[derive(clap::Args)]
@@ -29,6 +31,9 @@ pub struct Arguments {
     /// Measures ingestion for this many seconds first, and saves the cohort beside it.
     #[arg(long, value_name = "SECONDS")]
     beside: Option<u64>,
+    /// Does that so many times, each with a cohort of its own, and tells medians.
+    #[arg(long, default_value_t = 1)]
+    rounds: usize,
     /// Connections that send events meanwhile.
     #[arg(long, default_value_t = 4)]
     senders: u64,
@@ -50,11 +55,28 @@ pub fn run(arguments: &Arguments) -> Outcome {
         thread::sleep(Duration::from_secs(seconds));
         Ok(())
     };
-    let (without, ()) = beside(url, *people, *senders, wait)?;
-    println!("ingestion without filling: {without:.0} events/s");
-    let (with, took) = beside(url, *people, *senders, || fill(arguments))?;
-    println!("saved -> exact beside it: {:.1} s", took.as_secs_f64());
-    println!("ingestion meanwhile: {with:.0} events/s, {:.0} %", 100.0 * with / without);
+    let (mut without, mut with, mut took) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..arguments.rounds.max(1) {
+        without.push(beside(url, *people, *senders, wait)?.0);
+        let (kept, filling) = beside(url, *people, *senders, || fill(arguments))?;
+        with.push(kept);
+        took.push(filling.as_secs_f64());
+        println!(
+            "saved -> exact {:.1} s beside {kept:.0} events/s, which were {:.0} before",
+            took[took.len() - 1],
+            without[without.len() - 1]
+        );
+        // What it left is made durable before the next begins.
+        thread::sleep(SETTLES);
+    }
+    let of = |values: &[f64]| spread(values, |value| *value).ok_or("there was no round");
+    let ([_, without, _], [_, with, _], [_, took, longest]) =
+        (of(&without)?, of(&with)?, of(&took)?);
+    println!("medians: saved -> exact {took:.1} s ({longest:.1} at most)");
+    println!(
+        "ingestion {without:.0} events/s, {with:.0} meanwhile: {:.0} %",
+        100.0 * with / without
+    );
     Ok(())
 }
 

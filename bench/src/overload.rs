@@ -42,7 +42,8 @@ pub struct Arguments {
     times: u64,
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    #[arg(long, default_value_t = 128)]
+    /// More wait for a processor of the sender's own, which would be measured with the rest.
+    #[arg(long, default_value_t = 32)]
     connections: u64,
 }
 

@@ -5,7 +5,7 @@ pub mod around;
 mod check;
 mod contestant;
 mod node;
-mod report;
+pub mod report;
 mod run;
 
 use std::path::PathBuf;
