@@ -96,9 +96,14 @@ fn every_posthog_form_on_the_page_loads() {
         .flat_map(|block| block.lines())
         .map(|line| serde_json::from_str(line).expect("a leaf a line"))
         .collect();
-    let mut forms: Vec<&str> = leaves.iter().filter_map(|leaf| leaf["value"].as_str()).collect();
+    let form = |leaf: &Value| {
+        let is_metadata = leaf["type"] == "person_metadata";
+        leaf[if is_metadata { "key" } else { "value" }].as_str().map(str::to_owned)
+    };
+    let mut forms: Vec<String> = leaves.iter().filter_map(form).collect();
     forms.sort_unstable();
     let expected = [
+        "created_at",
         "performed_event",
         "performed_event_first_time",
         "performed_event_multiple",
@@ -188,6 +193,10 @@ fn the_schema_refuses_what_no_condition_says() {
         json!({ "first": "a" }),
         json!({ "last": "a", "ago": "30d" }),
         json!({ "known": "> 7d" }),
+        json!({ "known": { "at": "2026-01-31" } }),
+        json!({ "known": {} }),
+        json!({ "first": "a", "after": "7d ago" }),
+        json!({ "last": "a", "within": "5m", "before": "2026-01-31" }),
         json!({ "stopped": "a", "within": "30d" }),
         json!({ "restarted": "a", "quiet": "30d" }),
         json!({ "regularly": "a", "at least": 3, "of last": "7 months" }),

@@ -171,6 +171,12 @@ fn moments() -> Vec<Kind> {
             vec![did("anything", 6 * DAY_S)],
         ),
         kind(
+            "new-here",
+            "{ all: [ { known: { before: 2026-01-01 } }, { last: bought, after: 2026-02-01 } ] }",
+            vec![did("anything", 500 * DAY_S), did("bought", HOUR_S)],
+            vec![did("anything", 40 * DAY_S), did("bought", HOUR_S)],
+        ),
+        kind(
             "stopped",
             "{ stopped: bought, within: 30d, quiet: 7d }",
             vec![did("bought", 8 * DAY_S)],
@@ -227,7 +233,11 @@ fn every_form_of_posthog_is_decided() {
         days.iter().map(|days| did("bought", days * DAY_S + 60)).collect()
     };
     let refund = |minutes| vec![did("bought", DAY_S), did("refund", DAY_S - minutes * MINUTE_S)];
+    let created = json!({ "type": "person_metadata", "key": "created_at",
+        "operator": "is_date_before", "value": "-7d" });
+    let seen = |days: i64| vec![did("anything", days * DAY_S)];
     let rows = [
+        ("", created, seen(8), seen(6)),
         ("performed_event", json!({}), bought(&[29]), bought(&[30])),
         ("performed_event_multiple", at_most, bought(&[1, 2]), bought(&[40])),
         ("performed_event_first_time", json!({}), bought(&[29]), bought(&[1, 31])),
@@ -238,7 +248,7 @@ fn every_form_of_posthog_is_decided() {
     ];
     let (mut cohorts, mut kinds) = (json!({}), Vec::new());
     for ((value, more, inside, outside), key) in
-        rows.into_iter().zip(["1", "2", "3", "4", "5", "6", "7"])
+        rows.into_iter().zip(["0", "1", "2", "3", "4", "5", "6", "7"])
     {
         cohorts[key] = json!({ "type": "AND", "values": [leaf(value, more)] });
         kinds.push(kind(key, "", inside, outside));

@@ -1,5 +1,6 @@
 //! When an outcome will change, against asking at every instant.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use evaluator::behaviour::TURNS_MAX;
@@ -12,7 +13,7 @@ use schemas::decimal::ONE;
 use schemas::definitions::{Source, compile};
 use schemas::lookup::{Coverage, Facts};
 use schemas::record::Record;
-use schemas::time::{DAY_MS, HOUR_MS, parse_timestamp_ms};
+use schemas::time::{DAY_MS, HOUR_MS, MINUTE_MS, parse_timestamp_ms};
 use schemas::unknown::Unknown;
 use schemas::window::{Entry, Hit, Value};
 use serde_json::json;
@@ -74,6 +75,39 @@ fn project(members: &str, time_zone: &str) -> Arc<Project> {
     Arc::clone(catalog.only_project().expect("one project"))
 }
 
+/// A project with one cohort, of one condition of PostHog's.
+fn of_posthog(leaf: &serde_json::Value, more: &str) -> Project {
+    let body = json!({ "flags": [], "cohorts": { "7": { "type": "AND", "values": [leaf] } } });
+    let sources = [
+        Source { path: "shop/project.yaml".to_owned(), text: format!("token: phc_shop\n{more}") },
+        Source { path: "shop/posthog.json".to_owned(), text: body.to_string() },
+    ];
+    let compiled = compile(&sources, &|_| None, &mut Default::default()).expect("a cohort");
+    let mut project = Project::clone(compiled.catalog.only_project().expect("one project"));
+    project.cohorts[0].key = "it".to_owned();
+    project
+}
+
+/// The same first times and gaps, on whole minutes.
+fn on_minutes(project: &Project, facts: &mut Facts) {
+    let minute = |time_ms: i64| time_ms.div_euclid(MINUTE_MS) * MINUTE_MS;
+    let mut record = Record::default();
+    for matcher in &project.matchers {
+        for entry in facts.record.window(matcher.id).entries() {
+            let entry = Entry::new(minute(entry.time_ms()), entry.tag());
+            record.fold(matcher.id, matcher.kept, entry.into());
+        }
+    }
+    facts.record = record;
+    let coverage = facts.coverage.iter().map(|(id, coverage)| match coverage {
+        Coverage::Since(since_ms) if *since_ms > i64::MIN => {
+            (*id, Coverage::Since(minute(*since_ms)))
+        }
+        other => (*id, *other),
+    });
+    facts.coverage = Arc::new(coverage.collect());
+}
+
 /// What a matcher takes of an event whose property is this.
 fn taken(matcher: &Matcher, property: i64) -> Value {
     match &matcher.take {
@@ -132,11 +166,12 @@ fn answer(truth: Truth<'_>) -> Option<bool> {
     }
 }
 
-/// Checks what is said against asking at all these instants, and tells whether it changes.
-fn check(
+/// Checks what is said of this time, from now on, against asking at all these instants, and tells
+/// whether it changes.
+fn check_during(
     project: &Project,
     facts: &Facts,
-    now_ms: i64,
+    Range { start: now_ms, end: end_ms }: Range<i64>,
     instants: impl Iterator<Item = i64>,
     who: &str,
 ) -> bool {
@@ -151,6 +186,7 @@ fn check(
         Verdict::Cohort(truth) => (at_ms, answer(truth)),
         Verdict::Flag(_) => panic!("a cohort was asked for"),
     });
+    let said = said.filter(|(at_ms, _)| *at_ms < end_ms);
     let after = |change: Option<(i64, Option<bool>)>| change.map(|(at, to)| (at - now_ms, to));
     match next.searched_until_ms {
         None => assert_eq!(after(said), after(expected), "{who}, {now:?} now: {facts:?}"),
@@ -160,6 +196,17 @@ fn check(
         }
     }
     said.is_some()
+}
+
+/// Checks it against instants until nothing changes any more.
+fn check(
+    project: &Project,
+    facts: &Facts,
+    now_ms: i64,
+    instants: impl Iterator<Item = i64>,
+    who: &str,
+) -> bool {
+    check_during(project, facts, now_ms..i64::MAX, instants, who)
 }
 
 #[test]
@@ -232,14 +279,7 @@ fn periods_counted_back_change_as_events_pass_their_edges() {
     let leaf = json!({ "type": "behavioral", "key": "a", "event_type": "events",
         "value": "performed_event_regularly", "operator": "gte", "operator_value": 1,
         "time_value": 2, "time_interval": "minute", "min_periods": 2, "total_periods": 3 });
-    let body = json!({ "flags": [], "cohorts": { "7": { "type": "AND", "values": [leaf] } } });
-    let sources = [
-        Source { path: "shop/project.yaml".to_owned(), text: "token: phc_shop\n".to_owned() },
-        Source { path: "shop/posthog.json".to_owned(), text: body.to_string() },
-    ];
-    let compiled = compile(&sources, &|_| None, &mut Default::default()).expect("a cohort");
-    let mut project = Project::clone(compiled.catalog.only_project().expect("one project"));
-    project.cohorts[0].key = "it".to_owned();
+    let project = of_posthog(&leaf, "");
     let (mut dice, mut changes) = (Dice(99), 0);
     for round in 0..20 {
         let events = dice.below(8);
@@ -249,6 +289,42 @@ fn periods_counted_back_change_as_events_pass_their_edges() {
             usize::from(check(&project, &facts, NOON_MS, instants, &format!("round {round}")));
     }
     assert!(changes >= 3, "only {changes} changes were seen");
+}
+
+/// PostHog's relative dates move on with now, by the calendar.
+#[test]
+fn the_first_time_passes_a_date_that_moves() {
+    let zone = "time_zone: Europe/Berlin\n";
+    // Clocks are set back in October and forward in March, and February is short.
+    for (value, length_ms, now) in [
+        ("-2h", HOUR_MS, "2026-10-25T02:30:00Z"),
+        ("-1d", DAY_MS, "2026-03-29T12:00:00Z"),
+        ("-1m", 30 * DAY_MS, "2026-03-31T12:00:00Z"),
+        ("2026-10-25T02:31:00Z", HOUR_MS, "2026-10-25T02:30:00Z"),
+    ] {
+        for operator in ["is_date_before", "is_date_after", "is_date_exact"] {
+            let leaf = json!({ "type": "person_metadata", "key": "created_at",
+                "operator": operator, "value": value });
+            let project = of_posthog(&leaf, zone);
+            let (mut dice, mut changes) = (Dice(7), 0);
+            let now_ms = parse_timestamp_ms(now).expect("an instant");
+            for round in 0..12 {
+                let events = dice.below(3);
+                let mut facts = facts(&project, now_ms, events, 2 * length_ms, &mut dice);
+                on_minutes(&project, &mut facts);
+                // The clock skips a date again in half a year.
+                let end_ms = now_ms + (3 * length_ms).min(35 * DAY_MS);
+                let minutes = now_ms.div_euclid(MINUTE_MS)..end_ms.div_euclid(MINUTE_MS);
+                // An instant is a date's own for a millisecond.
+                let instants = minutes.flat_map(|minute| [0, 1].map(|ms| minute * MINUTE_MS + ms));
+                let instants = instants.filter(|at_ms| *at_ms > now_ms);
+                let who = format!("{operator} {value}, round {round}");
+                changes +=
+                    usize::from(check_during(&project, &facts, now_ms..end_ms, instants, &who));
+            }
+            assert!(changes >= 2 || !value.starts_with('-'), "{operator} {value}: {changes}");
+        }
+    }
 }
 
 /// Where there are too many instants, the answer says how far it has looked.

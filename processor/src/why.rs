@@ -95,7 +95,7 @@ impl<'a> Why<'a> {
                 };
                 let ago = length((self.seen.now_ms - entry.time_ms()).max(0));
                 let not = if holds { "" } else { "not " };
-                format!("the {which} {name} was {ago} ago, {not}{}", words::range(asked.ago))
+                format!("the {which} {name} was {ago} ago, {not}{}", words::then(asked.then))
             }
             Behaviour::Latest(asked) => {
                 let passes = if holds { "passes" } else { "is missing or doesn't pass" };

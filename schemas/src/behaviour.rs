@@ -4,9 +4,10 @@
 
 use crate::comparison::Comparison;
 use crate::decimal::Decimal;
+use crate::filter::Date;
 use crate::ids::MatcherId;
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
-use crate::window::Kept;
+use crate::window::{FOREVER_MS, Kept};
 
 /// One question about a person's events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,8 +97,31 @@ pub enum Aggregate {
 pub struct When<M> {
     /// Which events.
     pub of: M,
-    /// When it was; `from_ms` may be [`crate::window::FOREVER_MS`].
-    pub ago: Ago,
+    /// When it was.
+    pub then: Then,
+}
+
+/// A time that an instant lies in, or doesn't.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// So long ago; `from_ms` may be [`crate::window::FOREVER_MS`].
+    Ago(Ago),
+    /// Before this date.
+    Before(Date),
+    /// At this date, to the nanosecond.
+    At(Date),
+    /// After this date.
+    After(Date),
+}
+
+impl Then {
+    /// How long back from now it may reach, in milliseconds.
+    pub fn reach_ms(self) -> i64 {
+        match self {
+            Then::Ago(ago) => ago.from_ms,
+            Then::Before(_) | Then::At(_) | Then::After(_) => FOREVER_MS,
+        }
+    }
 }
 
 /// "The n-th newest value passes": of a matcher that takes whether it does.
@@ -173,7 +197,7 @@ impl<M> Behaviour<M> {
                     Operand::Of(number, thousandths) => Operand::Of(number.map(to), *thousandths),
                 },
             }),
-            Behaviour::When(asked) => Behaviour::When(When { of: to(&asked.of), ago: asked.ago }),
+            Behaviour::When(asked) => Behaviour::When(When { of: to(&asked.of), then: asked.then }),
             Behaviour::Latest(asked) => {
                 Behaviour::Latest(Latest { of: to(&asked.of), nth: asked.nth, ago: asked.ago })
             }

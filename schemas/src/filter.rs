@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use crate::comparison::Comparison;
 use crate::fault::Fault;
-use date::Date;
+pub use date::Date;
 use value::{contains, equals_any, is_boolean_like, is_truthy, number, text};
 use version::Range;
 
-pub(crate) mod date;
+mod date;
 mod posthog;
 mod value;
 mod version;

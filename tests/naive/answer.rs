@@ -30,6 +30,14 @@ impl Person<'_> {
                 let last_ms = self.times(which).into_iter().max();
                 last_ms.is_some_and(|time_ms| ago.contains(time_ms, self.now_ms))
             }
+            Question::FirstBy(which, side, instant_ms) => {
+                let first_ms = self.times(which).into_iter().min();
+                first_ms.is_some_and(|time_ms| side.has(time_ms, *instant_ms))
+            }
+            Question::LastBy(which, side, instant_ms) => {
+                let last_ms = self.times(which).into_iter().max();
+                last_ms.is_some_and(|time_ms| side.has(time_ms, *instant_ms))
+            }
             Question::Stopped { which, within_ms, quiet_ms } => {
                 self.did(which, Ago { from_ms: Some(*within_ms), until_ms: *quiet_ms })
                     && !self.did(which, Ago::within(*quiet_ms))

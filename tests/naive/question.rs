@@ -10,6 +10,10 @@ pub enum Question {
     First(Which, Ago),
     /// The last time lies there.
     Last(Which, Ago),
+    /// The first time ever is on this side of an instant.
+    FirstBy(Which, Side, i64),
+    /// The last time is on this side of an instant.
+    LastBy(Which, Side, i64),
     /// Did it, but not any more since `quiet_ms` ago.
     Stopped {
         which: Which,
@@ -56,6 +60,13 @@ pub enum Question {
 pub struct Ago {
     pub from_ms: Option<i64>,
     pub until_ms: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Side {
+    Before,
+    At,
+    After,
 }
 
 #[derive(Clone, Debug)]
@@ -107,6 +118,16 @@ pub struct Step {
     pub after_ms_max: Option<i64>,
     /// What doesn't happen strictly between the step before and this one.
     pub without: Option<Which>,
+}
+
+impl Side {
+    pub fn has(self, time_ms: i64, instant_ms: i64) -> bool {
+        match self {
+            Side::Before => time_ms < instant_ms,
+            Side::At => time_ms == instant_ms,
+            Side::After => time_ms > instant_ms,
+        }
+    }
 }
 
 impl Ago {

@@ -4,8 +4,10 @@ use schemas::time::SECOND_MS;
 
 use super::chance::SIGNS;
 use crate::naive::history::{Wanted, Which};
-use crate::naive::question::{Against, Ago, Number, Period, Question, Sequence, Step, What};
+use crate::naive::question::{Against, Ago, Number, Period, Question, Sequence, Side, Step, What};
 
+/// When everything begins: 2026-11-21T00:00:00Z.
+pub const START_MS: i64 = 1_795_219_200_000;
 /// Every event.
 pub const ANY: Which = Which { name: None, filter: None };
 
@@ -57,6 +59,13 @@ pub fn questions() -> Vec<(Question, Exact)> {
     for ago in [seconds(3, 0), seconds(5, 0), seconds(4, 2), ever] {
         questions.push((Question::First(ANY, ago), Exact::Always));
         questions.push((Question::Last(ANY, ago), Exact::Always));
+    }
+    for side in [Side::Before, Side::At, Side::After] {
+        for second in [2, 4] {
+            let instant_ms = START_MS + second * SECOND_MS;
+            questions.push((Question::FirstBy(ANY, side, instant_ms), Exact::Always));
+            questions.push((Question::LastBy(ANY, side, instant_ms), Exact::Always));
+        }
     }
     for nth in [1, 2] {
         let wanted = Wanted::Is("shoes");

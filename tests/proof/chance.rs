@@ -2,7 +2,7 @@
 
 use crate::dice::Dice;
 use crate::naive::history::{Wanted, Which};
-use crate::naive::question::{Against, Ago, Number, Period, Question, Sequence, Step, What};
+use crate::naive::question::{Against, Ago, Number, Period, Question, Sequence, Side, Step, What};
 
 pub const NAMES: [&str; 3] = ["viewed", "added", "bought"];
 pub const SIGNS: [&str; 6] = ["=", "!=", ">", ">=", "<", "<="];
@@ -10,10 +10,12 @@ pub const TEXTS: [&str; 4] = ["shoes", "Shoes", "hats", "coats"];
 /// The id that is asked for.
 pub const PERSON: &str = "ann";
 
-/// Asks at random; lengths are whole numbers of `step_ms`.
+/// Asks at random; lengths are whole numbers of `step_ms`, and dates are halves of it after
+/// `start_ms`, as events are.
 pub struct Chance<'a> {
     pub dice: &'a mut Dice,
     pub step_ms: i64,
+    pub start_ms: i64,
 }
 
 impl Chance<'_> {
@@ -23,8 +25,16 @@ impl Chance<'_> {
         };
         match self.dice.below(if depth > 0 { 26 } else { 23 }) {
             0..=6 => self.number(),
-            7 | 8 => Question::First(self.which(), self.ago(true)),
-            9 | 10 => Question::Last(self.which(), self.ago(true)),
+            7 => Question::First(self.which(), self.ago(true)),
+            8 if self.dice.per_mille(500) => {
+                Question::FirstBy(self.which(), self.side(), self.date_ms())
+            }
+            8 => Question::First(self.which(), self.ago(true)),
+            9 => Question::Last(self.which(), self.ago(true)),
+            10 if self.dice.per_mille(500) => {
+                Question::LastBy(self.which(), self.side(), self.date_ms())
+            }
+            10 => Question::Last(self.which(), self.ago(true)),
             11 => {
                 let (within_ms, quiet_ms) = self.two_lengths();
                 Question::Stopped { which: self.which(), within_ms, quiet_ms }
@@ -58,6 +68,14 @@ impl Chance<'_> {
 
     fn length(&mut self) -> i64 {
         self.step_ms * (1 + self.dice.below(12) as i64)
+    }
+
+    fn date_ms(&mut self) -> i64 {
+        self.start_ms + self.dice.below(40) as i64 * self.step_ms / 2
+    }
+
+    fn side(&mut self) -> Side {
+        *self.dice.pick(&[Side::Before, Side::At, Side::After])
     }
 
     /// The longer one first.

@@ -4,20 +4,20 @@
 
 use schemas::behaviour::{
     Aggregate, Ago, Behaviour, Compared, Latest, Number, Operand, Period, Regularly, Sequence,
-    Step, Watched, When,
+    Step, Then, Watched, When,
 };
 use schemas::catalog::{Matcher, Project, Take};
 use schemas::cohort::{Cohort, Condition};
 use schemas::comparison::Comparison;
 use schemas::decimal::Decimal;
-use schemas::filter::{Filter, PropertyMatching};
+use schemas::filter::{Date, Filter, PropertyMatching};
 use schemas::ids::{MatcherId, ProjectId};
 use schemas::window::{ENTRIES_SUMMED, FOREVER_MS, Keep, Kept};
 use serde_json::json;
 
 use super::given;
 use crate::naive::history::{Wanted, Which};
-use crate::naive::question::{self, Against, Question, What};
+use crate::naive::question::{self, Against, Question, Side, What};
 
 /// How much more, or less, than needed is kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,11 +80,17 @@ impl Compiled {
                 let behaviour = self.number(left, comparison(sign), against);
                 Condition::Behaviour(Behaviour::Number(behaviour))
             }
-            Question::First(which, ago) => self.when(which, Keep::Earliest, *ago),
-            Question::Last(which, ago) => self.when(which, Keep::Newest, *ago),
+            Question::First(which, ago) => self.ago(which, Keep::Earliest, *ago),
+            Question::Last(which, ago) => self.ago(which, Keep::Newest, *ago),
+            Question::FirstBy(which, side, instant_ms) => {
+                self.when(which, Keep::Earliest, FOREVER_MS, dated(*side, *instant_ms))
+            }
+            Question::LastBy(which, side, instant_ms) => {
+                self.when(which, Keep::Newest, FOREVER_MS, dated(*side, *instant_ms))
+            }
             Question::Stopped { which, within_ms, quiet_ms } => {
                 let ago = question::Ago { from_ms: Some(*within_ms), until_ms: *quiet_ms };
-                self.when(which, Keep::Newest, ago)
+                self.ago(which, Keep::Newest, ago)
             }
             Question::Restarted { which, after_ms, within_ms } => {
                 self.restarted(which, *after_ms, *within_ms)
@@ -118,13 +124,17 @@ impl Compiled {
         questions.iter().map(|question| self.condition(question)).collect()
     }
 
-    fn when(&mut self, which: &Which, keep: Keep, ago: question::Ago) -> Condition {
+    fn ago(&mut self, which: &Which, keep: Keep, ago: question::Ago) -> Condition {
         let horizon_ms = match keep {
             Keep::Earliest => FOREVER_MS,
             _ => ago.from_ms.unwrap_or(FOREVER_MS),
         };
+        self.when(which, keep, horizon_ms, Then::Ago(compiled(ago)))
+    }
+
+    fn when(&mut self, which: &Which, keep: Keep, horizon_ms: i64, then: Then) -> Condition {
         let of = self.watch(which, Take::Nothing, Kept { keep, k: 1, horizon_ms });
-        Condition::Behaviour(Behaviour::When(When { of, ago: compiled(ago) }))
+        Condition::Behaviour(Behaviour::When(When { of, then }))
     }
 
     fn restarted(&mut self, which: &Which, after_ms: i64, within_ms: i64) -> Condition {
@@ -137,7 +147,7 @@ impl Compiled {
         };
         let quiet = counts(between, Comparison::Equal, 0);
         let again = counts(question::Ago::within(within_ms), Comparison::AtLeast, 100);
-        Condition::All(vec![self.when(which, Keep::Earliest, before), quiet, again])
+        Condition::All(vec![self.ago(which, Keep::Earliest, before), quiet, again])
     }
 
     fn number(
@@ -263,6 +273,15 @@ fn filter(key: &str, wanted: &Wanted) -> Filter {
 
 fn compiled(ago: question::Ago) -> Ago {
     Ago { from_ms: ago.from_ms.unwrap_or(FOREVER_MS), until_ms: ago.until_ms }
+}
+
+fn dated(side: Side, instant_ms: i64) -> Then {
+    let date = Date::of_ms(instant_ms);
+    match side {
+        Side::Before => Then::Before(date),
+        Side::At => Then::At(date),
+        Side::After => Then::After(date),
+    }
 }
 
 fn comparison(sign: &str) -> Comparison {

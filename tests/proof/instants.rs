@@ -87,6 +87,7 @@ impl Lengths {
             Question::Sequence(sequence) | Question::Unfinished(sequence) => {
                 self.ms.extend([sequence.within_ms]);
             }
+            Question::FirstBy(..) | Question::LastBy(..) => {}
             Question::Person(..) | Question::Listed(_) => {}
             Question::All(inner) | Question::Any(inner) => {
                 inner.iter().for_each(|question| self.add(question));

@@ -17,7 +17,7 @@ use schemas::time::SECOND_MS;
 use schemas::unknown::Unknown;
 use schemas::window::{Entry, Hit};
 
-use super::asked::{ANY, Exact, questions};
+use super::asked::{ANY, Exact, START_MS, questions};
 use super::chance::PERSON;
 use super::compiled::{Compiled, Room};
 use super::given;
@@ -27,8 +27,6 @@ use crate::naive::answer::Person;
 use crate::naive::history::{Given, Happened, History, Which};
 use crate::naive::question::{Against, Ago, Number, Period, Question, Sequence, Step, What};
 
-/// 2026-11-21T00:00:00Z.
-const START_MS: i64 = 1_795_219_200_000;
 const NOW_MS: i64 = START_MS + 6 * SECOND_MS;
 /// So many histories are tried of each question, in each room, with each gap.
 const HISTORIES: usize = 3;

@@ -87,7 +87,7 @@ impl World {
         let mut stream = Stream { dice: &mut dice, step_ms, start_ms, shifted };
         let arrivals = stream.arrivals();
         let writes = (0..dice.below(3)).map(|_| write(&mut dice, start_ms)).collect();
-        let mut chance = Chance { dice: &mut dice, step_ms };
+        let mut chance = Chance { dice: &mut dice, step_ms, start_ms };
         let questions = (0..6).map(|_| chance.question(2)).collect();
         let handling = dice.throw();
         World { zone, room, gaps, arrivals, writes, questions, handling }

@@ -8,7 +8,7 @@ mod when;
 
 use jiff::tz::TimeZone;
 pub use number::Span;
-use schemas::behaviour::{Ago, Behaviour, Number, Regularly, Watched};
+use schemas::behaviour::{Ago, Behaviour, Number, Regularly, Then, Watched};
 use schemas::lookup::{Coverage, Facts};
 use schemas::unknown::Unknown;
 use schemas::window::values::Values;
@@ -97,6 +97,11 @@ impl<'a> Seen<'a> {
             until_ms => self.now_ms.saturating_sub(until_ms),
         };
         Range { after_ms: self.now_ms.saturating_sub(ago.from_ms), until_ms }
+    }
+
+    /// Which instants a first or last time is asked to be one of.
+    pub fn then(self, then: Then) -> Range {
+        when::range(self, then)
     }
 
     fn window(self, of: Watched) -> Window<'a> {

@@ -5,7 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use schemas::behaviour::{Ago, Behaviour, Operand, Period, Regularly, Sequence, Watched};
+use schemas::behaviour::{
+    Ago, Behaviour, Operand, Period, Regularly, Sequence, Then, Watched, When,
+};
+use schemas::filter::{Date, Moment};
 use schemas::lookup::Coverage;
 use schemas::window::{Keep, Range};
 
@@ -70,7 +73,7 @@ impl Seen<'_> {
                     self.add_edges(right.of, &edges(right.ago), turns);
                 }
             }
-            Behaviour::When(asked) => self.add_edges(asked.of, &edges(asked.ago), turns),
+            Behaviour::When(asked) => self.add_moment(asked, turns),
             Behaviour::Latest(asked) => self.add_edges(asked.of, &edges(asked.ago), turns),
             Behaviour::Regularly(asked) => match asked.period {
                 Period::Back(length_ms) => {
@@ -86,6 +89,20 @@ impl Seen<'_> {
     fn add_edges(self, of: Watched, edges_ms: &[i64], turns: &mut Turns) {
         for time_ms in self.known_ms(of) {
             edges_ms.iter().for_each(|edge_ms| turns.add(time_ms, *edge_ms));
+        }
+    }
+
+    /// A date may move on with now, and pass what is known.
+    fn add_moment(self, asked: &When<Watched>, turns: &mut Turns) {
+        let date = match asked.then {
+            Then::Ago(ago) => return self.add_edges(asked.of, &edges(ago), turns),
+            Then::Before(date) | Then::At(date) | Then::After(date) => date,
+        };
+        let moment = Moment { now_ms: self.now_ms, zone: self.zone };
+        // Whatever is known, the clock may skip the date, and nothing is before or after it then.
+        for time_ms in self.known_ms(asked.of).into_iter().chain([self.now_ms]) {
+            let known = Date::of_ms(time_ms);
+            date.meets_ms(&known, moment).into_iter().for_each(|at_ms| turns.add(at_ms, 0));
         }
     }
 

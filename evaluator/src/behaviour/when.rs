@@ -1,22 +1,53 @@
 //! When the first or the last event was, and which values the newest had.
 
-use schemas::behaviour::{Latest, Watched, When};
+use schemas::behaviour::{Latest, Then, Watched, When};
+use schemas::filter::{Date, Moment};
 use schemas::unknown::Unknown;
-use schemas::window::{Keep, Range, Value};
+use schemas::window::{FOREVER_MS, Keep, Range, Value};
 
 use super::{Gap, Seen};
 
+const NS_PER_MS: i128 = 1_000_000;
+
 /// Whether the first time (of a matcher that keeps the earliest) or the last time lies there.
 pub(super) fn was(seen: Seen<'_>, asked: &When<Watched>) -> Result<bool, Unknown> {
-    let mut range = seen.range(asked.ago);
-    if asked.ago.from_ms == schemas::window::FOREVER_MS {
-        range.after_ms = i64::MIN;
+    let range = range(seen, asked.then);
+    if range.after_ms >= range.until_ms {
+        return Ok(false);
     }
     let found_ms = seen.window(asked.of).newest().map(|entry| entry.time_ms());
     match asked.of.kept.keep {
         Keep::Earliest => first_was(found_ms, seen.uncovered(asked.of), range),
         _ => last_was(found_ms, seen.uncovered_or_lost(asked.of), range),
     }
+}
+
+/// The instants that are meant; none for a date that the clock never shows.
+pub(super) fn range(seen: Seen<'_>, then: Then) -> Range {
+    let ever = Range { after_ms: i64::MIN, until_ms: i64::MAX };
+    let range = match then {
+        Then::Ago(ago) if ago.from_ms == FOREVER_MS => {
+            Some(Range { after_ms: i64::MIN, ..seen.range(ago) })
+        }
+        Then::Ago(ago) => Some(seen.range(ago)),
+        Then::Before(date) => {
+            around_ms(seen, date).map(|(_, next_ms)| Range { until_ms: next_ms - 1, ..ever })
+        }
+        Then::At(date) => around_ms(seen, date)
+            .map(|(last_ms, next_ms)| Range { after_ms: next_ms - 1, until_ms: last_ms }),
+        Then::After(date) => {
+            around_ms(seen, date).map(|(last_ms, _)| Range { after_ms: last_ms, ..ever })
+        }
+    };
+    range.unwrap_or(Range { after_ms: seen.now_ms, until_ms: seen.now_ms })
+}
+
+/// The last millisecond that isn't after a date, and the first that isn't before it: events have
+/// no finer time, and dates do.
+fn around_ms(seen: Seen<'_>, date: Date) -> Option<(i64, i64)> {
+    let instant_ns = date.instant_ns(Moment { now_ms: seen.now_ms, zone: seen.zone })?;
+    let last_ms = i64::try_from(instant_ns.div_euclid(NS_PER_MS)).ok()?;
+    Some((last_ms, last_ms + i64::from(instant_ns.rem_euclid(NS_PER_MS) > 0)))
 }
 
 /// An earlier event than the one that is known may be missing.

@@ -3,7 +3,7 @@
 use schemas::behaviour::{Aggregate, Ago, Behaviour, Number, Operand, Sequence, Watched};
 use schemas::catalog::{Matcher, Project};
 use schemas::lookup::Coverage;
-use schemas::window::{FOREVER_MS, Hit, Keep, Range};
+use schemas::window::{Hit, Keep, Range};
 
 use crate::behaviour::{Seen, Span};
 
@@ -72,10 +72,7 @@ pub(super) fn of<'a>(
         Behaviour::When(asked) => {
             let role = if asked.of.kept.keep == Keep::Earliest { Role::First } else { Role::Last };
             let hits = seen.kept(asked.of).into_iter().take(1).collect();
-            let mut range = seen.range(asked.ago);
-            if asked.ago.from_ms == FOREVER_MS {
-                range.after_ms = i64::MIN;
-            }
+            let range = seen.then(asked.then);
             let moment_ms = seen.moment_ms(asked.of);
             vec![Evidence { moment_ms, ..look.at(role, asked.of, range, hits) }]
         }

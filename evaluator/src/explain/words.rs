@@ -1,7 +1,7 @@
 //! Questions about events in words.
 
 use schemas::behaviour::{
-    Aggregate, Ago, Behaviour, Compared, Number, Operand, Period, Sequence, Step, Watched,
+    Aggregate, Ago, Behaviour, Compared, Number, Operand, Period, Sequence, Step, Then, Watched,
 };
 use schemas::catalog::{Matcher, Project, Take};
 use schemas::decimal::written;
@@ -22,7 +22,7 @@ impl<'a> Words<'a> {
             Behaviour::Number(asked) => self.compared(asked),
             Behaviour::When(asked) => {
                 let which = if asked.of.kept.keep == Keep::Earliest { "first" } else { "last" };
-                format!("the {which} {} was {}", self.event(asked.of), range(asked.ago))
+                format!("the {which} {} was {}", self.event(asked.of), then(asked.then))
             }
             Behaviour::Latest(asked) => {
                 let test = self.matcher(asked.of).and_then(|matcher| match &matcher.take {
@@ -137,6 +137,16 @@ pub fn range(ago: Ago) -> String {
         (from_ms, until_ms) => {
             format!("between {} and {} ago", length(from_ms), length(until_ms))
         }
+    }
+}
+
+/// A time that a first or last event is asked about.
+pub fn then(then: Then) -> String {
+    match then {
+        Then::Ago(ago) => range(ago),
+        Then::Before(date) => format!("before {}", date.words()),
+        Then::At(date) => format!("at {}", date.words()),
+        Then::After(date) => format!("after {}", date.words()),
     }
 }
 

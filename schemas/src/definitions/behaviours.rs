@@ -2,7 +2,8 @@
 
 use super::draft::{Draft, MatcherDraft};
 use crate::behaviour::{
-    Aggregate, Ago, Behaviour, Compared, Number, Operand, Period, Regularly, Sequence, Step, When,
+    Aggregate, Ago, Behaviour, Compared, Number, Operand, Period, Regularly, Sequence, Step, Then,
+    When,
 };
 use crate::catalog::Take;
 use crate::comparison::Comparison;
@@ -58,15 +59,15 @@ impl Events {
     }
 
     /// The first time ever was then.
-    pub fn first(self, ago: Ago) -> Draft {
+    pub fn first(self, then: Then) -> Draft {
         let needs = Kept { keep: Keep::Earliest, k: 1, horizon_ms: FOREVER_MS };
-        Draft::asking(Behaviour::When(When { of: self.taking(Take::Nothing, needs), ago }))
+        Draft::asking(Behaviour::When(When { of: self.taking(Take::Nothing, needs), then }))
     }
 
     /// The last time was then.
-    pub fn last(self, ago: Ago) -> Draft {
-        let needs = Kept::newest(1, ago.from_ms);
-        Draft::asking(Behaviour::When(When { of: self.taking(Take::Nothing, needs), ago }))
+    pub fn last(self, then: Then) -> Draft {
+        let needs = Kept::newest(1, then.reach_ms());
+        Draft::asking(Behaviour::When(When { of: self.taking(Take::Nothing, needs), then }))
     }
 
     /// Before the quiet time, not in it, and since.
@@ -75,7 +76,7 @@ impl Events {
         let since = Ago::within(quiet.until_ms);
         let none = self.clone().count((Comparison::Equal, 0), quiet)?;
         let some = self.clone().count((Comparison::AtLeast, 1), since)?;
-        Ok(Draft::All(vec![self.first(before), none, some]))
+        Ok(Draft::All(vec![self.first(Then::Ago(before)), none, some]))
     }
 
     /// In at least so many of the last periods.

@@ -10,7 +10,7 @@ use super::behaviours::{self, Events, TooMuch};
 use super::condition::COUNT_MAX;
 use super::draft::Draft;
 use super::posthog_leaf::{json_of, property_filter};
-use crate::behaviour::{Ago, Period, Step};
+use crate::behaviour::{Ago, Period, Step, Then};
 use crate::comparison::Comparison;
 use crate::fault::Fault;
 use crate::filter::{Filter, PropertyMatching};
@@ -41,9 +41,9 @@ fn asked(leaf: &Value, matching: PropertyMatching) -> Result<Draft, Fault> {
             "`event_filters` on a first time aren't supported: PostHog asks them of the first \
              event alone, whose properties aren't kept",
         )),
-        "performed_event_first_time" => Ok(events.first(window(leaf)?)),
+        "performed_event_first_time" => Ok(events.first(Then::Ago(window(leaf)?))),
         // It is the same question twice, of two windows, so filters belong to both.
-        "stopped_performing_event" => Ok(events.last(quiet(leaf)?)),
+        "stopped_performing_event" => Ok(events.last(Then::Ago(quiet(leaf)?))),
         // HogQL leaves filters out of these three without a word.
         "restarted_performing_event" | "performed_event_sequence" | "performed_event_regularly"
             if filtered =>

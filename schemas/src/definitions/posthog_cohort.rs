@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::behaviours::Events;
 use super::draft::{CohortDraft, Draft, GroupType};
 use super::posthog_behaviour;
 use super::posthog_leaf::{cohort_reference, json_of, kind_of, property_filter, text_of};
 use super::problem::{Place, Problems};
+use crate::behaviour::{Ago, Then};
 use crate::fault::Fault;
-use crate::filter::PropertyMatching;
+use crate::filter::{Date, PropertyMatching};
+use crate::window::FOREVER_MS;
 
 /// The cohort of this id, as it stands in a file. What is wrong in it fails who asks for it.
 pub(super) fn cohort(
@@ -127,10 +130,38 @@ fn leaf(leaf: &Value, is_in_any: bool, matching: PropertyMatching) -> Result<Dra
         // PostHog's OR ignores the negation of a cohort, and so do we.
         "cohort" => Ok(cohort_reference(leaf).negated_if(negation && !is_in_any)),
         "behavioral" => Ok(posthog_behaviour::condition(leaf, matching)?.negated_if(negation)),
+        "person_metadata" => Ok(created(leaf).negated_if(negation)),
         "flag" => Ok(Draft::Fault(Fault::unsupported("cohorts that name flags aren't supported"))),
         other => {
             let message = format!("cohort conditions of type `{other}` aren't supported");
             Ok(Draft::Fault(Fault::unsupported(message)))
         }
+    }
+}
+
+/// When PostHog saw the person first, which is the first event that anybody knows of.
+fn created(leaf: &Value) -> Draft {
+    if leaf.get("key").and_then(Value::as_str) != Some("created_at") {
+        let key = json_of(leaf.get("key"));
+        return Draft::Fault(Fault::unsupported(format!(
+            "`person_metadata` has `created_at` alone, not {key}"
+        )));
+    }
+    let date = leaf.get("value").and_then(Value::as_str).and_then(Date::parse);
+    let first = |then: fn(Date) -> Then| {
+        // As of a property: nothing is before or after what is no date.
+        date.map_or_else(Draft::nobody, |date| Events::any().first(then(date)))
+    };
+    let ever = Then::Ago(Ago { from_ms: FOREVER_MS, until_ms: 0 });
+    match leaf.get("operator").and_then(Value::as_str) {
+        Some("is_date_before") => first(Then::Before),
+        Some("is_date_exact") => first(Then::At),
+        Some("is_date_after") => first(Then::After),
+        Some("is_set") => Events::any().first(ever),
+        Some("is_not_set") => Events::any().first(ever).negated_if(true),
+        _ => Draft::Fault(Fault::unsupported(format!(
+            "`created_at` is a date, and {} isn't asked of dates",
+            json_of(leaf.get("operator"))
+        ))),
     }
 }

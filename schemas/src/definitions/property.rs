@@ -10,8 +10,7 @@ use super::condition::split_comparison;
 use super::node::{Key, Node, Yaml};
 use super::problem::{Place, Problems, suggestion};
 use crate::comparison::Comparison;
-use crate::filter::date::Date;
-use crate::filter::{self, Filter, PropertyMatching};
+use crate::filter::{self, Date, Filter, PropertyMatching};
 use crate::time::length_ms;
 
 /// The tests that a map may name.

@@ -8,9 +8,9 @@ use super::condition;
 use super::draft::{Draft, GroupType, MatcherDraft};
 use super::node;
 use super::problem::Problems;
-use crate::behaviour::{Aggregate, Ago, Behaviour, Compared, Operand, Sequence, When};
+use crate::behaviour::{Aggregate, Ago, Behaviour, Compared, Operand, Sequence, Then, When};
 use crate::decimal::ONE;
-use crate::filter::Filter;
+use crate::filter::{Date, Filter};
 use crate::time::length;
 use crate::window::{FOREVER_MS, Keep};
 
@@ -107,8 +107,9 @@ fn behaviour(behaviour: &Behaviour<MatcherDraft>) -> Option<Value> {
 }
 
 fn moment(asked: &When<MatcherDraft>) -> Option<Value> {
-    let Ago { from_ms, until_ms } = asked.ago;
     let is_first = asked.of.needs.keep == Keep::Earliest;
+    let Then::Ago(ago) = asked.then else { return dated(asked) };
+    let Ago { from_ms, until_ms } = ago;
     if !is_first && until_ms > 0 && from_ms != FOREVER_MS {
         let mut told = events("stopped", &asked.of)?;
         told.insert("within".to_owned(), json!(length(from_ms)));
@@ -116,8 +117,18 @@ fn moment(asked: &When<MatcherDraft>) -> Option<Value> {
         return Some(Value::Object(told));
     }
     let mut told = events(if is_first { "first" } else { "last" }, &asked.of)?;
-    when(&mut told, asked.ago);
+    when(&mut told, ago);
     Some(Value::Object(told))
+}
+
+/// Of what PostHog has: since when somebody has been there.
+fn dated(asked: &When<MatcherDraft>) -> Option<Value> {
+    let (word, date) = match asked.then {
+        Then::Before(date @ (Date::At(_) | Date::Wall(_))) => ("before", date),
+        Then::After(date @ (Date::At(_) | Date::Wall(_))) => ("after", date),
+        _ => return None,
+    };
+    Some(json!({ "known": { word: date.words() } }))
 }
 
 fn sequence(asked: &Sequence<MatcherDraft>) -> Option<Value> {

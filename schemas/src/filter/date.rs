@@ -17,7 +17,7 @@ const BACK_END: i64 = 10_000;
 const SECONDS: std::ops::RangeInclusive<i64> = -8_334_601_228_800..=8_210_266_876_799;
 
 /// A date.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Date {
     /// An instant, in nanoseconds since 1970.
     At(i128),
@@ -62,6 +62,11 @@ impl Date {
             },
             _ => None,
         }
+    }
+
+    /// The date of an instant in epoch milliseconds.
+    pub fn of_ms(time_ms: i64) -> Date {
+        Date::At(i128::from(time_ms) * MILLISECOND_NS)
     }
 
     /// Whether it depends on the moment.

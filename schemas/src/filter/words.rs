@@ -58,7 +58,7 @@ impl Filter {
 
 impl Date {
     /// As people write it.
-    pub(super) fn words(&self) -> String {
+    pub fn words(&self) -> String {
         match self {
             Date::At(instant_ns) => match Timestamp::from_nanosecond(*instant_ns) {
                 Ok(instant) => instant.to_string(),

@@ -2,39 +2,74 @@
 
 use super::super::behaviours::Events;
 use super::super::draft::Draft;
-use super::super::node::{Fields, Node};
+use super::super::node::{Fields, Node, Yaml};
 use super::super::problem::Problems;
 use super::{ago, events, number};
-use crate::behaviour::Ago;
+use crate::behaviour::{Ago, Then};
+use crate::filter::Date;
 
-/// "The first (or last) time lay then", said with `within`, `between` or `ago`.
+/// The ways of saying when it was, of which a condition has one.
+const WAYS: [&str; 5] = ["within", "between", "ago", "before", "after"];
+
+/// "The first (or last) time lay then".
 pub(super) fn first_or_last(kind: &str, node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
     let what = format!("a `{kind}` condition");
-    let known = [kind, "where", "within", "between", "ago"];
+    let known: Vec<&str> = [kind, "where"].into_iter().chain(WAYS).collect();
     let fields = node.fields(&what, &known, problems)?;
     let events = events::read(&fields, kind, &what, problems);
-    let ago = moment(&fields, &what, problems);
-    let (events, ago) = (events?, ago?);
-    Some(if kind == "first" { events.first(ago) } else { events.last(ago) })
+    let then = moment(&fields, &what, problems);
+    let (events, then) = (events?, then?);
+    Some(if kind == "first" { events.first(then) } else { events.last(then) })
 }
 
-fn moment(fields: &Fields<'_>, what: &str, problems: &mut Problems<'_>) -> Option<Ago> {
-    let Some(node) = fields.get("ago") else {
-        return ago::window(fields, what, problems);
-    };
-    if let Some(other) = fields.get("within").or(fields.get("between")) {
-        let message = format!("{what} says twice when it was");
-        problems.add(other.place, message, "keep one of `within`, `between` and `ago`");
-        return None;
+fn moment(fields: &Fields<'_>, what: &str, problems: &mut Problems<'_>) -> Option<Then> {
+    let said: Vec<(&str, &Node)> =
+        WAYS.into_iter().filter_map(|way| Some((way, fields.get(way)?))).collect();
+    match said[..] {
+        [("ago", node)] => ago::age(node, "ago", problems).map(Then::Ago),
+        [("before", node)] => date(node, "before", problems).map(Then::Before),
+        [("after", node)] => date(node, "after", problems).map(Then::After),
+        [] | [_] => ago::window(fields, what, problems).map(Then::Ago),
+        [(_, first), ..] => {
+            let places = said.iter().map(|(_, node)| node.place);
+            let second = places.max_by_key(|place| (place.line, place.column));
+            let message = format!("{what} says twice when it was");
+            let fix = "keep one of `within`, `between`, `ago`, `before` and `after`";
+            problems.add(second.unwrap_or(first.place), message, fix);
+            None
+        }
     }
-    ago::age(node, "ago", problems)
 }
 
-/// "Known for so long": the first event of any kind.
+/// "Known for so long", or since before or after a date: the first event of any kind.
 pub(super) fn known(node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
-    let fields = node.fields("a `known` condition", &["known"], problems)?;
-    let ago = ago::age(fields.get("known")?, "known", problems)?;
-    Some(Events::any().first(ago))
+    let asked = node.fields("a `known` condition", &["known"], problems)?.get("known")?;
+    if !matches!(asked.value, Yaml::Map(_)) {
+        let ago = ago::age(asked, "known", problems)?;
+        return Some(Events::any().first(Then::Ago(ago)));
+    }
+    let fields = asked.fields("`known`", &["before", "after"], problems)?;
+    let then = match (fields.get("before"), fields.get("after")) {
+        (Some(node), None) => Then::Before(date(node, "before", problems)?),
+        (None, Some(node)) => Then::After(date(node, "after", problems)?),
+        _ => {
+            let fix = "write `{ before: 2026-01-31 }` or `{ after: 2026-01-31 }`";
+            problems.add(asked.place, "`known` should have one date", fix);
+            return None;
+        }
+    };
+    Some(Events::any().first(then))
+}
+
+/// A date, by the clock of the project's time zone where it has none of its own.
+fn date(node: &Node, key: &str, problems: &mut Problems<'_>) -> Option<Date> {
+    let text = node.text(&format!("`{key}`"), problems)?;
+    let date = Date::absolute(text);
+    if date.is_none() {
+        let fix = "write `2026-01-31`, `2026-01-31 18:00` or `2026-01-31T18:00:00Z`";
+        problems.add(node.place, format!("`{key}: {text}` isn't a date"), fix);
+    }
+    date
 }
 
 /// "Did it within this time, and has been quiet for that."
@@ -52,7 +87,7 @@ pub(super) fn stopped(node: &Node, problems: &mut Problems<'_>) -> Option<Draft>
         problems.add(place, message, "write a `within` that is longer than `quiet`");
         return None;
     }
-    Some(events?.last(Ago { from_ms, until_ms }))
+    Some(events?.last(Then::Ago(Ago { from_ms, until_ms })))
 }
 
 /// "Did it before the quiet time, not in it, and since."

@@ -1,7 +1,7 @@
 //! A compiled condition read aloud, so that a test's vector is one line.
 
 use crate::behaviour::{
-    Aggregate, Ago, Behaviour, Compared, Number, Operand, Period, Sequence, Watched,
+    Aggregate, Ago, Behaviour, Compared, Number, Operand, Period, Sequence, Then, Watched,
 };
 use crate::catalog::{Project, Take};
 use crate::cohort::Condition;
@@ -38,7 +38,15 @@ fn asked(project: &Project, behaviour: &Behaviour<Watched>) -> String {
             };
             format!("{} {} {right}", number(project, left), comparison.sign())
         }
-        Behaviour::When(asked) => format!("when {} in {}", of(&asked.of), range(asked.ago)),
+        Behaviour::When(asked) => {
+            let then = match asked.then {
+                Then::Ago(ago) => format!("in {}", range(ago)),
+                Then::Before(date) => format!("before {}", date.words()),
+                Then::At(date) => format!("at {}", date.words()),
+                Then::After(date) => format!("after {}", date.words()),
+            };
+            format!("when {} {then}", of(&asked.of))
+        }
         Behaviour::Latest(asked) => {
             format!("latest {} of {} in {}", asked.nth, of(&asked.of), range(asked.ago))
         }

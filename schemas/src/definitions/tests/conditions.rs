@@ -40,6 +40,23 @@ fn moments_are_the_first_and_the_last() {
         ("last: a, ago: '>= 30d', where: { p: x }", "when a[p]{newest 1 for ever} in ever..30d"),
         ("last: a, ago: '<= 30d'", "when a{newest 1 for 30d} in 30d..0"),
         ("last: a, between: [3d, 1d]", "when a{newest 1 for 3d} in 3d..1d"),
+        ("first: a, before: 2026-02-01", "when a{earliest 1 for ever} before 2026-02-01T00:00:00"),
+        (
+            "first: a, after: '2026-02-01 18:00'",
+            "when a{earliest 1 for ever} after 2026-02-01T18:00:00",
+        ),
+        (
+            "last: a, before: 2026-02-01T18:00:00+01:00",
+            "when a{newest 1 for ever} before 2026-02-01T17:00:00Z",
+        ),
+        (
+            "known: { before: 2026-02-01 }",
+            "when <any>{earliest 1 for ever} before 2026-02-01T00:00:00",
+        ),
+        (
+            "known: { after: 2026-02-01 }",
+            "when <any>{earliest 1 for ever} after 2026-02-01T00:00:00",
+        ),
         ("known: '>= 7d'", "when <any>{earliest 1 for ever} in ever..7d"),
         ("known: '<= 1h'", "when <any>{earliest 1 for ever} in 1h..0"),
         ("stopped: a, within: 30d, quiet: 7d", "when a{newest 1 for 30d} in 30d..7d"),

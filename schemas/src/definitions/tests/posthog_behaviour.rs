@@ -56,6 +56,35 @@ fn a_window_may_have_ended() {
     ]);
 }
 
+/// When PostHog saw somebody first.
+#[test]
+fn a_person_is_there_since_their_first_event() {
+    let created = |operator: &str, value: &str| {
+        json!({"type": "person_metadata", "key": "created_at", "operator": operator,
+            "value": value})
+    };
+    let first = "when <any>{earliest 1 for ever}";
+    let mut negated = created("is_date_before", "-7d");
+    negated["negation"] = json!(true);
+    let mut other = created("is_date_before", "-7d");
+    other["key"] = json!("is_identified");
+    check(&[
+        (created("is_date_before", "-7d"), &format!("{first} before 7 days ago")),
+        (created("is_date_after", "2026-02-01"), &format!("{first} after 2026-02-01T00:00:00")),
+        (created("is_date_exact", "2026-02-01T18:00:00Z"), &format!("{first} at 2026-02-01T18")),
+        (negated, &format!("not {first} before 7 days ago")),
+        (created("is_set", ""), &format!("{first} in ever..0")),
+        (created("is_not_set", ""), &format!("not {first} in ever..0")),
+        (created("is_date_before", "soon"), "))"),
+        (created("exact", "2026-02-01"), "not_supported: `created_at` is a date, and \"exact\""),
+        (
+            json!({"type": "person_metadata", "key": "created_at", "operator": null}),
+            "not_supported: `created_at` is a date, and null isn't asked of dates",
+        ),
+        (other, "not_supported: `person_metadata` has `created_at` alone, not \"is_identified\""),
+    ]);
+}
+
 #[test]
 fn at_most_so_often_is_at_least_once() {
     check(&[

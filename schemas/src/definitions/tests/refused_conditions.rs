@@ -148,7 +148,30 @@ fn a_moment_is_told_once() {
         (
             "last: a, ago: '>= 1d', within: 1d",
             &["43: a `last` condition says twice when it was \
-               (fix: keep one of `within`, `between` and `ago`)"],
+               (fix: keep one of `within`, `between`, `ago`, `before` and `after`)"],
+        ),
+        (
+            "first: a, before: 2026-02-01, between: [2d, 1d]",
+            &["51: a `first` condition says twice when it was \
+               (fix: keep one of `within`, `between`, `ago`, `before` and `after`)"],
+        ),
+        (
+            "first: a, after: 7d ago",
+            &["29: `after: 7d ago` isn't a date (fix: write `2026-01-31`, `2026-01-31 18:00` or \
+               `2026-01-31T18:00:00Z`)"],
+        ),
+        (
+            "known: { before: 2026-02-01, after: 2026-01-01 }",
+            &["19: `known` should have one date \
+               (fix: write `{ before: 2026-01-31 }` or `{ after: 2026-01-31 }`)"],
+        ),
+        (
+            "known: { at: 2026-02-01 }",
+            &[
+                "19: `known` should have one date \
+               (fix: write `{ before: 2026-01-31 }` or `{ after: 2026-01-31 }`)",
+                "21: `known` has no `at` (fix: did you mean `after`?)",
+            ],
         ),
         ("last: a, ago: 1d", &[&format!("26: `ago: 1d` doesn't say how long ago {age}")]),
         ("last: a, ago: '> 1d'", &[&format!("26: `ago: > 1d` doesn't say how long ago {age}")]),
@@ -161,7 +184,7 @@ fn a_moment_is_told_once() {
         (
             "first: a, count: '>= 2', within: 1d",
             &["22: a `first` condition has no `count` \
-               (fix: one of `first`, `where`, `within`, `between`, `ago`)"],
+               (fix: one of `first`, `where`, `within`, `between`, `ago`, `before`, `after`)"],
         ),
         (
             "stopped: a, within: 7d, quiet: 7d",

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::check;
 use crate::comparison::Comparison;
-use crate::filter::date::Date;
+use crate::filter::Date;
 use crate::filter::{Filter, Moment, PropertyMatching};
 use crate::time::{DAY_MS, HOUR_MS};
 
@@ -185,9 +185,9 @@ fn answers_change_at_turns_only() {
     let asked = ["-1m", "-3d", "-30h", "-1w", "-2m", "-1y"].map(Date::parse);
     let asked = asked.into_iter().chain([Some(Date::Ago(3 * DAY_MS)), Date::parse("2026-02-28")]);
     let mut changes = 0;
-    for (value, date) in asked.flat_map(|date| told.iter().map(move |v| (v, date.clone()))) {
+    for (value, date) in asked.flat_map(|date| told.iter().map(move |v| (v, date))) {
         for comparison in [Comparison::Less, Comparison::Greater] {
-            let filter = Filter::dated("p", comparison, date.clone().expect("a date"));
+            let filter = Filter::dated("p", comparison, date.expect("a date"));
             let at = |now_ms| Moment { now_ms, zone: &zone };
             let turns = filter.turns_ms(value, at(began_ms));
             let mut held = filter.matches(Some(value), at(began_ms));
