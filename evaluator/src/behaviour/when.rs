@@ -106,7 +106,71 @@ pub(super) fn latest_passes(seen: Seen<'_>, asked: &Latest<Watched>) -> Result<b
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use jiff::tz::TimeZone;
+    use schemas::ids::MatcherId;
+    use schemas::lookup::{Coverage, Facts};
+    use schemas::window::{Entry, Kept};
+
     use super::*;
+
+    /// Events are told apart by milliseconds; dates lie between them, or where the clock skips.
+    #[test]
+    fn a_date_is_compared_to_the_nanosecond() {
+        let zone = TimeZone::get("Europe/Berlin").expect("a time zone");
+        let kept = Kept { keep: Keep::Earliest, k: 1, horizon_ms: FOREVER_MS };
+        let of = Watched { matcher: MatcherId(0), kept };
+        let date = |text: &str| Date::absolute(text).expect("a date");
+        let second = date("2026-03-29T00:00:01Z");
+        let between = date("2026-03-29T00:00:01.000000001Z");
+        let skipped = date("2026-03-29 02:30");
+        let first_ms = 1_774_742_401_000;
+        for (time_ms, then, answer) in [
+            (first_ms - 1, Then::Before(second), true),
+            (first_ms, Then::Before(second), false),
+            (first_ms, Then::At(second), true),
+            (first_ms - 1, Then::At(second), false),
+            (first_ms, Then::After(second), false),
+            (first_ms + 1, Then::After(second), true),
+            (first_ms, Then::Before(between), true),
+            (first_ms + 1, Then::Before(between), false),
+            (first_ms, Then::At(between), false),
+            (first_ms + 1, Then::At(between), false),
+            (first_ms, Then::After(between), false),
+            (first_ms + 1, Then::After(between), true),
+            (first_ms, Then::Before(skipped), false),
+            (first_ms, Then::After(skipped), false),
+        ] {
+            let mut facts = Facts::default();
+            facts.record.fold(of.matcher, kept, Entry::new(time_ms, 1).into());
+            facts.coverage =
+                Arc::new([(of.matcher, Coverage::Since(i64::MIN))].into_iter().collect());
+            let seen = |facts| Seen { facts, zone: &zone, now_ms: first_ms + 86_400_000 };
+            let asked = When { of, then };
+            assert_eq!(was(seen(&facts), &asked), Ok(answer), "{time_ms}, {then:?}");
+        }
+    }
+
+    #[test]
+    fn what_no_event_can_be_is_known_whatever_is_missing() {
+        let zone = TimeZone::get("Europe/Berlin").expect("a time zone");
+        let kept = Kept { keep: Keep::Earliest, k: 1, horizon_ms: FOREVER_MS };
+        let of = Watched { matcher: MatcherId(0), kept };
+        let date = |text: &str| Date::absolute(text).expect("a date");
+        let filling = [(of.matcher, Coverage::Filling { percent: 5 })];
+        let coverage = Arc::new(filling.into_iter().collect());
+        let facts = Facts { coverage, ..Facts::default() };
+        let seen = Seen { facts: &facts, zone: &zone, now_ms: 1_790_000_000_000 };
+        for (then, answer) in [
+            (Then::At(date("2026-03-29T00:00:01.0005Z")), Ok(false)),
+            (Then::Before(date("2026-03-29 02:30")), Ok(false)),
+            (Then::After(date("2026-03-29 02:30")), Ok(false)),
+            (Then::At(date("2026-03-29T00:00:01Z")), Err(Unknown::Filling)),
+        ] {
+            assert_eq!(was(seen, &When { of, then }), answer, "{then:?}");
+        }
+    }
 
     /// What the first and the last time would be, had something happened then besides.
     fn besides(found_ms: Option<i64>, missing_ms: Option<i64>) -> [Option<i64>; 2] {

@@ -8,14 +8,15 @@ use super::ways::{Node, RECORD_MS, events};
 use super::*;
 use crate::store::SHARDS;
 
+fn partition(id: i32) -> Arc<Partition> {
+    let mut partition = Partition::default();
+    partition.id = id;
+    Arc::new(partition)
+}
+
 /// Hits are kept several at a time, those of one partition, before whatever else comes.
 #[test]
 fn events_leave_the_same_whether_they_are_kept_together_or_each_alone() {
-    let partition = |id| {
-        let mut partition = Partition::default();
-        partition.id = id;
-        Arc::new(partition)
-    };
     let (mut alone, mut together) = (Node::new(Format::Sluice), Node::new(Format::Sluice));
     let of = [[partition(0), partition(1)], [partition(0), partition(1)]];
     let (mut told_alone, mut told_together) = (Vec::new(), Vec::new());
@@ -49,5 +50,30 @@ fn events_leave_the_same_whether_they_are_kept_together_or_each_alone() {
         });
         assert!(kept[0].len() > 3, "{} people and things", kept[0].len());
         assert_eq!(kept[0], kept[1]);
+    }
+}
+
+#[test]
+fn hits_that_wait_are_kept_where_they_came_from() {
+    let (mut node, partitions) = (Node::new(Format::Sluice), [0, 1].map(partition));
+    for number in 0..40 {
+        let at = number / 4 % 2;
+        let event = json!({
+            "token": "phc_shop", "uuid": format!("uuid {number}"), "event": "added",
+            "distinct_id": format!("of partition {at}"),
+        });
+        let (value, offset) = (event.to_string(), number as i64);
+        let value = Some(value.as_bytes());
+        let record = LogRecord { partition: at as i32, offset, timestamp_ms: RECORD_MS, value };
+        node.fold.take(&node.catalog, &partitions[at], record, &mut |_| {});
+    }
+    node.fold.settle(&mut |_| {});
+    let project = node.catalog.only_project().expect("a shop").id;
+    for (at, partition) in partitions.iter().enumerate() {
+        for of in [0, 1] {
+            let mut key = PersonKey::default();
+            key.set(project, &format!("of partition {of}"));
+            assert_eq!(partition.hot.glance(&key).is_some(), at == of, "{of} in {at}");
+        }
     }
 }

@@ -132,6 +132,11 @@ mod tests {
             let least = KEY_AT + key.bytes().len() + record.len();
             assert!(person.bytes() >= least && person.bytes() <= 2 * (least + 64), "{len}");
         }
+        person.keep(&[7; 30]);
+        for (len, bytes) in [(0, 64), (50, 80), (0, 32), (981, 1_024), (1_005, 1_024)] {
+            person.keep(&vec![7; len]);
+            assert_eq!(person.bytes(), bytes, "with {len}");
+        }
         person.clear(4);
         assert!(person.is(1) && !person.is_any(4));
     }

@@ -69,6 +69,7 @@ impl<'a> Glance<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Format;
     use super::*;
 
     fn seen(record: &str) -> Option<(Option<String>, String)> {
@@ -148,6 +149,39 @@ mod tests {
         }
         let short = r#"{"event":"e","distinct_id":"ann","a":1}"#;
         assert_eq!(price(short).as_deref(), Some("ann "), "to its very end");
+    }
+
+    /// Numbers are read as serde_json reads them, or not at all.
+    #[test]
+    fn what_is_picked_is_what_reading_tells() {
+        let wanted = ["price".to_owned()];
+        let of =
+            |person: &str, more: &str| format!(r#"{{"event":"e","distinct_id":{person}{more}}}"#);
+        let mut picked = 0;
+        for record in [
+            of("7", ""),
+            of("0", ""),
+            of("7.50", ""),
+            of("123456789012345678", ""),
+            of("12345678901234567890123", ""),
+            of(r#""ann""#, r#","event":"f""#),
+            of(r#""ann""#, r#","token":"a","token":"b""#),
+            of(r#""ann""#, r#","properties":{"price":nule}"#),
+            of(r#""ann""#, r#","properties":{"price":12345678901234567890123.5}"#),
+        ] {
+            let read = Format::Sluice.parse(record.as_bytes());
+            let Some((brief, price)) = Glance::at(&record).and_then(|at| at.pick(&wanted)) else {
+                continue;
+            };
+            picked += 1;
+            let read = read.unwrap_or_else(|skip| panic!("{record} is no event: {skip:?}"));
+            let told = (brief.name, brief.distinct_id, brief.token);
+            assert_eq!(told, (&*read.name, &*read.distinct_id, read.token.as_deref()), "{record}");
+            let properties = read.properties.as_ref().and_then(|all| all.open().ok());
+            let properties = properties.as_deref().unwrap_or("{}");
+            assert_eq!(price.value("price"), Picked::from_text(properties, &wanted).value("price"));
+        }
+        assert!(picked >= 5, "only {picked} are picked");
     }
 
     #[test]
