@@ -1,30 +1,39 @@
 //! How long an event takes to be seen: from the moment it is handed over until a check over HTTP
-//! says yes, while others arrive at a steady rate.
+//! says yes, while others arrive at a steady rate. And how long until a program has it that only
+//! reads the topic: what Kafka takes alone.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use processor::log::kafka::{Kafka, Topic};
+use processor::log::{Arrival, Log, Reader};
+use processor::priority;
 use rdkafka::config::ClientConfig;
+use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use serde_json::json;
+use rdkafka::types::RDKafkaErrorCode;
+use serde_json::{Value, json};
 
 use crate::conditions::TOKEN;
 use crate::dice::Dice;
 use crate::event::{Event, now_ms};
 use crate::flags::Schedule;
 use crate::wire::Connection;
-use crate::workload::distinct_id;
+use crate::workload::{Shape, Workload};
 use crate::{Failure, Outcome};
 
-/// How events come to the log.
+/// How events come to the log, and who sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Way {
-    /// Produced to its topic.
+    /// Produced to its topic; a node is asked.
     Produce,
-    /// Captured over HTTP.
+    /// Captured over HTTP; the same node is asked.
     Capture,
+    /// Produced, and read by a program that does nothing else.
+    Read,
 }
 
 #[derive(clap::Args)]
@@ -38,7 +47,7 @@ pub struct Arguments {
     topic: String,
     #[arg(long)]
     way: Way,
-    /// Events a second of everybody else.
+    /// Events a second of everybody else: those of W1.
     #[arg(long, default_value_t = 10_000)]
     events_per_second: u64,
     /// Events whose sight is timed.
@@ -48,24 +57,35 @@ pub struct Arguments {
     #[arg(long, default_value_t = 50)]
     probes_per_second: u64,
     #[arg(long, default_value_t = 100_000)]
-    persons: u64,
+    persons: u32,
 }
 
-/// Events of everybody else that are sent at once.
-const BATCH: u64 = 50;
+/// Everybody else's events are sent so often by all senders; at once, what has come meanwhile.
+const BATCHES_PER_SECOND: u64 = 200;
+/// So many send them, each over a connection or a producer of its own.
+const SENDERS: u64 = 4;
 /// Nobody waits longer than this.
 const LIMIT: Duration = Duration::from_secs(10);
-const NAMES: [&str; 4] = ["added to cart", "product viewed", "$pageview", "$pageview"];
 /// What a probe does, and the flag of W1 that is on from then on.
 const PROBE: (&str, &str) = ("checkout started", "checkout");
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    let done = AtomicBool::new(false);
+    let done = &AtomicBool::new(false);
+    let (tell, told) = mpsc::channel();
+    let said = |error: Failure| error.to_string();
     let took = thread::scope(|scope| {
-        let others = scope.spawn(|| others(arguments, &done).map_err(|error| error.to_string()));
-        let took = probe(arguments).map_err(|error| error.to_string());
+        let others: Vec<_> = (0..SENDERS)
+            .map(|number| scope.spawn(move || others(arguments, number, done).map_err(said)))
+            .collect();
+        let reads = arguments.way == Way::Read;
+        let reader = reads.then(|| scope.spawn(|| read(arguments, tell, done).map_err(said)));
+        let took = probe(arguments, &told).map_err(said);
         done.store(true, Ordering::Release);
-        let sent = others.join().map_err(|_| "a panic")??;
+        let mut sent = 0.0;
+        for sender in others {
+            sent += sender.join().map_err(|_| "a panic")??;
+        }
+        reader.map_or(Ok(Ok(())), |reader| reader.join()).map_err(|_| "a panic")??;
         Ok::<_, String>((took?, sent))
     });
     let (took, sent) = took?;
@@ -89,12 +109,14 @@ enum Target {
 }
 
 impl Target {
-    fn new(arguments: &Arguments) -> Result<Self, Failure> {
+    /// Where each goes at once, or, with a linger, with those that come so soon after it.
+    fn new(arguments: &Arguments, linger_ms: u64) -> Result<Self, Failure> {
         Ok(match arguments.way {
             Way::Capture => Target::Node(Connection::open(&arguments.url)?),
-            Way::Produce => {
+            Way::Produce | Way::Read => {
                 let mut config = ClientConfig::new();
-                config.set("bootstrap.servers", &arguments.brokers).set("linger.ms", "0");
+                config.set("bootstrap.servers", &arguments.brokers);
+                config.set("linger.ms", linger_ms.to_string());
                 config.set("partitioner", "murmur2_random").set("compression.codec", "lz4");
                 config.set("delivery.report.only.error", "true");
                 Target::Topic(config.create()?, arguments.topic.clone())
@@ -102,20 +124,31 @@ impl Target {
         })
     }
 
-    fn send(&mut self, events: &[Event]) -> Result<(), Failure> {
+    /// Sends records, each with its person.
+    fn send(&mut self, records: &[(String, Vec<u8>)]) -> Result<(), Failure> {
         match self {
             Target::Node(connection) => {
-                let events: Vec<_> = events.iter().map(Event::captured).collect();
-                let body = json!({ "api_key": TOKEN, "batch": events }).to_string();
-                connection.post("/batch/", body.as_bytes())?.fine()?;
+                let mut body = format!(r#"{{"api_key":"{TOKEN}","batch":["#).into_bytes();
+                for (at, (_, record)) in records.iter().enumerate() {
+                    body.extend_from_slice(if at > 0 { b"," } else { b"" });
+                    body.extend_from_slice(record);
+                }
+                body.extend_from_slice(b"]}");
+                connection.post("/batch/", &body)?.fine()?;
                 Ok(())
             }
             Target::Topic(producer, topic) => {
-                for event in events {
-                    let key = format!("{TOKEN}:{}", event.person);
-                    let value = event.record(TOKEN).to_string();
-                    let record = BaseRecord::to(topic).key(&key).payload(&value);
-                    producer.send(record).map_err(|(error, _)| error)?;
+                for (person, record) in records {
+                    let key = format!("{TOKEN}:{person}");
+                    let mut record = BaseRecord::to(topic).key(&key).payload(record);
+                    while let Err((error, back)) = producer.send(record) {
+                        let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
+                        if error != full {
+                            return Err(error.into());
+                        }
+                        producer.poll(Duration::from_millis(1));
+                        record = back;
+                    }
                 }
                 producer.poll(Duration::ZERO);
                 Ok(())
@@ -124,24 +157,27 @@ impl Target {
     }
 }
 
-/// Sends everybody else's events. Returns how many there were a second.
-fn others(arguments: &Arguments, done: &AtomicBool) -> Result<f64, Failure> {
-    let (mut target, mut dice) = (Target::new(arguments)?, Dice::new(3));
+/// Sends one sender's share of everybody else's events. Returns how many there were a second.
+fn others(arguments: &Arguments, number: u64, done: &AtomicBool) -> Result<f64, Failure> {
+    let mut target = Target::new(arguments, 5)?;
+    let shape = Shape { persons: arguments.persons, events: u64::MAX, seed: number, ..Shape::W1 };
+    let mut workload = Workload::new(shape, now_ms());
     let start = Instant::now();
-    let per_second = (arguments.events_per_second / BATCH).max(1);
+    let batch = (arguments.events_per_second / BATCHES_PER_SECOND).max(1) as usize;
+    let per_second = arguments.events_per_second / batch as u64;
     let mut sent = 0;
-    for _ in (Schedule { start, per_second, next: 0, step: 1, end: u64::MAX }) {
+    for _ in (Schedule { start, per_second, next: number, step: SENDERS, end: u64::MAX }) {
         if done.load(Ordering::Acquire) {
             break;
         }
-        let events = (0..BATCH).map(|_| {
-            let person = distinct_id(dice.below(arguments.persons) as u32);
-            let name = *dice.pick(&NAMES);
-            Event::new(name, &person, now_ms(), &mut dice)
+        let records = workload.by_ref().take(batch).map(|mut sketch| {
+            sketch.time_ms = now_ms();
+            let mut record = Vec::with_capacity(shape.bytes);
+            sketch.write(TOKEN, shape.bytes, &mut record);
+            (sketch.distinct_id(), record)
         });
-        let events: Vec<Event> = events.collect();
-        target.send(&events)?;
-        sent += BATCH;
+        target.send(&records.collect::<Vec<_>>())?;
+        sent += batch;
     }
     if let Target::Topic(producer, _) = &target {
         producer.flush(LIMIT)?;
@@ -149,30 +185,73 @@ fn others(arguments: &Arguments, done: &AtomicBool) -> Result<f64, Failure> {
     Ok(sent as f64 / start.elapsed().as_secs_f64())
 }
 
-/// Sends events of people whom nobody has seen, one by one, and asks until each is known.
-fn probe(arguments: &Arguments) -> Result<Histogram<u64>, Failure> {
-    let (mut target, mut dice) = (Target::new(arguments)?, Dice::new(now_ms() as u64));
-    let mut connection = Connection::open(&arguments.url)?;
+/// Reads all that comes to the topic from now on, and tells whom the probes are of.
+fn read(arguments: &Arguments, tell: Sender<String>, done: &AtomicBool) -> Outcome {
+    let kafka = Kafka::new(Topic {
+        name: arguments.topic.clone(),
+        read_only: true,
+        brokers: arguments.brokers.clone(),
+        group: "visible".to_owned(),
+        partitions: 1,
+        properties: Default::default(),
+    })?;
+    let mut reader = kafka.reader("visible")?;
+    for partition in kafka.partitions()? {
+        reader.assign(partition, kafka.bounds(partition)?.end)?;
+    }
+    while !done.load(Ordering::Acquire) {
+        reader.read(1_000, Duration::from_millis(100), &mut |arrival| {
+            let Arrival::Record(record) = arrival else { return };
+            // Probes are short, and the others of one length.
+            let value = record.value.filter(|value| value.len() < Shape::W1.bytes);
+            let event: Option<Value> = value.and_then(|value| serde_json::from_slice(value).ok());
+            let person = event.as_ref().and_then(|event| event["distinct_id"].as_str());
+            // Whoever would like to know may have given up.
+            person.map(|person| tell.send(person.to_owned()).ok());
+        })?;
+    }
+    Ok(())
+}
+
+/// Sends events of people whom nobody has seen, one by one, and waits until each is known.
+fn probe(arguments: &Arguments, told: &Receiver<String>) -> Result<Histogram<u64>, Failure> {
+    // Whoever asks stands elsewhere, and waits for no processor of the node's.
+    priority::cut_in();
+    let (mut target, mut dice) = (Target::new(arguments, 0)?, Dice::new(now_ms() as u64));
+    let mut node = match arguments.way {
+        Way::Read => None,
+        Way::Produce | Way::Capture => Some(Connection::open(&arguments.url)?),
+    };
     let mut took = Histogram::new(3)?;
-    let (start, per_second) = (Instant::now(), arguments.probes_per_second);
+    let start = Instant::now() + Duration::from_secs(1);
+    let per_second = arguments.probes_per_second;
     for _ in (Schedule { start, per_second, next: 0, step: 1, end: arguments.probes }) {
         let person = dice.uuid();
         let event = Event::new(PROBE.0, &person, now_ms(), &mut dice);
-        let body = json!({ "token": TOKEN, "distinct_id": person, "flag_keys": [PROBE.1] });
-        let body = body.to_string();
+        let record = event.record(TOKEN).to_string().into_bytes();
         let sent = Instant::now();
-        target.send(std::slice::from_ref(&event))?;
-        loop {
-            let reply = connection.post("/flags/?v=2", body.as_bytes())?;
-            let is_on = br#""enabled":true"#;
-            if reply.body.windows(is_on.len()).any(|at| at == is_on) {
-                break;
-            }
-            if sent.elapsed() > LIMIT {
-                return Err(format!("{person} isn't seen: {}", reply.text()).into());
-            }
+        target.send(&[(person.clone(), record)])?;
+        match &mut node {
+            Some(node) => ask(node, &person, sent)?,
+            None => while told.recv_timeout(LIMIT)? != person {},
         }
         took.record(sent.elapsed().as_micros() as u64)?;
     }
     Ok(took)
+}
+
+/// Asks until the answer is yes.
+fn ask(node: &mut Connection, person: &str, sent: Instant) -> Outcome {
+    let body = json!({ "token": TOKEN, "distinct_id": person, "flag_keys": [PROBE.1] });
+    let body = body.to_string();
+    loop {
+        let reply = node.post("/flags/?v=2", body.as_bytes())?;
+        let is_on = br#""enabled":true"#;
+        if reply.body.windows(is_on.len()).any(|at| at == is_on) {
+            return Ok(());
+        }
+        if sent.elapsed() > LIMIT {
+            return Err(format!("{person} isn't seen: {}", reply.text()).into());
+        }
+    }
 }
