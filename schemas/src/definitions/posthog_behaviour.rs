@@ -13,7 +13,7 @@ use super::posthog_leaf::{json_of, property_filter};
 use crate::behaviour::{Ago, Period, Step, Then};
 use crate::comparison::Comparison;
 use crate::fault::Fault;
-use crate::filter::{Filter, PropertyMatching};
+use crate::filter::{Date, Filter, PropertyMatching};
 use crate::time::{
     DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, WINDOW_MS_MAX, parse_relative_ms, parse_timestamp_ms,
 };
@@ -34,14 +34,20 @@ fn asked(leaf: &Value, matching: PropertyMatching) -> Result<Draft, Fault> {
     let filtered = !filters.is_empty();
     let events = Events { name, filters };
     match kind {
-        "performed_event" => Ok(events.count((Comparison::AtLeast, 1), window(leaf)?)?),
+        "performed_event" => match since(leaf) {
+            Some(date) => Ok(events.last(Then::After(date))),
+            None => Ok(events.count((Comparison::AtLeast, 1), window(leaf)?)?),
+        },
         "performed_event_multiple" => multiple(leaf, events),
         // HogQL asks `first_time_for_user`, whose filters are asked of the first event ever.
         "performed_event_first_time" if filtered => Err(Fault::unsupported(
             "`event_filters` on a first time aren't supported: PostHog asks them of the first \
              event alone, whose properties aren't kept",
         )),
-        "performed_event_first_time" => Ok(events.first(Then::Ago(window(leaf)?))),
+        "performed_event_first_time" => match since(leaf) {
+            Some(date) => Ok(events.first(Then::After(date))),
+            None => Ok(events.first(Then::Ago(window(leaf)?))),
+        },
         // It is the same question twice, of two windows, so filters belong to both.
         "stopped_performing_event" => Ok(events.last(Then::Ago(quiet(leaf)?))),
         // HogQL leaves filters out of these three without a word.
@@ -166,6 +172,14 @@ fn comparison(leaf: &Value) -> Comparison {
 
 fn explicit<'v>(leaf: &'v Value, key: &str) -> Option<&'v Value> {
     leaf.get(key).filter(|value| !value.is_null())
+}
+
+/// The date after which it happened, where `explicit_datetime` is one, and nothing says until when.
+/// By the clock of the project's time zone where it has none, as `relative_date_parse` has it.
+fn since(leaf: &Value) -> Option<Date> {
+    let since = explicit(leaf, "explicit_datetime").and_then(Value::as_str)?;
+    let is_open = explicit(leaf, "explicit_datetime_to").is_none();
+    Date::absolute(since).filter(|_| is_open)
 }
 
 /// When it happened: `explicit_datetime`, which wins, until `explicit_datetime_to`; else

@@ -121,14 +121,19 @@ fn moment(asked: &When<MatcherDraft>) -> Option<Value> {
     Some(Value::Object(told))
 }
 
-/// Of what PostHog has: since when somebody has been there.
 fn dated(asked: &When<MatcherDraft>) -> Option<Value> {
-    let (word, date) = match asked.then {
+    let (when, date) = match asked.then {
         Then::Before(date @ (Date::At(_) | Date::Wall(_))) => ("before", date),
         Then::After(date @ (Date::At(_) | Date::Wall(_))) => ("after", date),
         _ => return None,
     };
-    Some(json!({ "known": { word: date.words() } }))
+    if asked.of.event.is_empty() {
+        return Some(json!({ "known": { when: date.words() } }));
+    }
+    let is_first = asked.of.needs.keep == Keep::Earliest;
+    let mut told = events(if is_first { "first" } else { "last" }, &asked.of)?;
+    told.insert(when.to_owned(), json!(date.words()));
+    Some(Value::Object(told))
 }
 
 fn sequence(asked: &Sequence<MatcherDraft>) -> Option<Value> {

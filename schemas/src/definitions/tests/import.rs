@@ -46,6 +46,31 @@ fn members(condition: Value) -> Option<Value> {
 }
 
 #[test]
+fn a_cohort_that_asks_of_a_date_is_told_in_sluices_words() {
+    for (posthog, sluice) in [
+        (
+            leaf("added", "performed_event", json!({ "explicit_datetime": "2026-01-01" })),
+            json!({ "last": "added", "after": "2026-01-01T00:00:00" }),
+        ),
+        (
+            leaf(
+                "added",
+                "performed_event_first_time",
+                json!({ "explicit_datetime": "2026-01-01T18:00:00Z" }),
+            ),
+            json!({ "first": "added", "after": "2026-01-01T18:00:00Z" }),
+        ),
+        (
+            json!({ "type": "person_metadata", "key": "created_at",
+                "operator": "is_date_before", "value": "2026-01-01" }),
+            json!({ "known": { "before": "2026-01-01T00:00:00" } }),
+        ),
+    ] {
+        assert_eq!(members(posthog.clone()), Some(sluice), "{posthog}");
+    }
+}
+
+#[test]
 fn a_cohort_that_asks_of_events_is_told_in_sluices_words() {
     let window = |amount: i64, unit: &str| json!({ "time_value": amount, "time_interval": unit });
     let and = |a: Value, b: Value| {

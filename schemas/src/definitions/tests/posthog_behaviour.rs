@@ -40,6 +40,20 @@ fn a_window_may_have_ended() {
             "not_supported: \"2026-01-01\" is a date: a window that doesn't move",
         ),
         (
+            json!({"value": "performed_event", "explicit_datetime": "2026-01-01"}),
+            "when buy{newest 1 for ever} after 2026-01-01T00:00:00",
+        ),
+        (
+            json!({"value": "performed_event_first_time",
+                "explicit_datetime": "2026-01-01T18:00:00Z"}),
+            "when buy{earliest 1 for ever} after 2026-01-01T18:00:00Z",
+        ),
+        (
+            json!({"value": "performed_event_first_time", "explicit_datetime": "2026-01-01",
+                "explicit_datetime_to": "-1d"}),
+            "not_supported: \"2026-01-01\" is a date: a window that doesn't move",
+        ),
+        (
             json!({"explicit_datetime_to": "-1d"}),
             "not_supported: `explicit_datetime_to` without `explicit_datetime`",
         ),
