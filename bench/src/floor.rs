@@ -5,12 +5,12 @@ use std::time::Duration;
 use clap::ValueEnum;
 use hashbrown::HashMap;
 use processor::log::kafka::{Kafka, Topic};
-use processor::log::{Arrival, Log, Reader};
+use processor::log::{Arrival, Bounds, Log, Reader};
 use serde::de::{Deserializer as _, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::json;
 
-use crate::Outcome;
 use crate::event::now_ms;
+use crate::{Failure, Outcome};
 
 /// How far a record goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -43,18 +43,7 @@ const WATCHED: [&str; 4] = ["product viewed", "added to cart", "checkout started
 const NEWEST_MAX: usize = 10;
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    let kafka = Kafka::new(Topic {
-        name: arguments.topic.clone(),
-        read_only: true,
-        brokers: arguments.brokers.clone(),
-        group: "floor".to_owned(),
-        partitions: 1,
-        properties: Default::default(),
-    })?;
-    let mut reader = kafka.reader("floor")?;
-    for partition in kafka.partitions()? {
-        reader.assign(partition, kafka.bounds(partition)?.first)?;
-    }
+    let mut reader = reader(&arguments.brokers, &arguments.topic, |bounds| bounds.first)?;
     let mut people: HashMap<String, [Newest; 4]> = HashMap::new();
     let (mut read, mut watched, mut first_ms) = (0, 0u64, None);
     while read < arguments.records {
@@ -79,6 +68,30 @@ pub fn run(arguments: &Arguments) -> Outcome {
     });
     println!("{said}");
     Ok(())
+}
+
+/// What reads each partition of a topic, beginning where `from` says.
+///
+/// # Errors
+/// When Kafka is out of reach, or has no such topic.
+pub fn reader(
+    brokers: &str,
+    topic: &str,
+    from: impl Fn(Bounds) -> i64,
+) -> Result<<Kafka as Log>::Reader, Failure> {
+    let kafka = Kafka::new(Topic {
+        name: topic.to_owned(),
+        read_only: true,
+        brokers: brokers.to_owned(),
+        group: "bench".to_owned(),
+        partitions: 1,
+        properties: Default::default(),
+    })?;
+    let mut reader = kafka.reader("bench")?;
+    for partition in kafka.partitions()? {
+        reader.assign(partition, from(kafka.bounds(partition)?))?;
+    }
+    Ok(reader)
 }
 
 struct Event<'a> {

@@ -8,8 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use processor::log::kafka::{Kafka, Topic};
-use processor::log::{Arrival, Log, Reader};
+use processor::log::{Arrival, Reader};
 use processor::priority;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -21,6 +20,7 @@ use crate::conditions::TOKEN;
 use crate::dice::Dice;
 use crate::event::{Event, now_ms};
 use crate::flags::Schedule;
+use crate::floor;
 use crate::wire::Connection;
 use crate::workload::{Shape, Workload};
 use crate::{Failure, Outcome};
@@ -187,18 +187,7 @@ fn others(arguments: &Arguments, number: u64, done: &AtomicBool) -> Result<f64, 
 
 /// Reads all that comes to the topic from now on, and tells whom the probes are of.
 fn read(arguments: &Arguments, tell: Sender<String>, done: &AtomicBool) -> Outcome {
-    let kafka = Kafka::new(Topic {
-        name: arguments.topic.clone(),
-        read_only: true,
-        brokers: arguments.brokers.clone(),
-        group: "visible".to_owned(),
-        partitions: 1,
-        properties: Default::default(),
-    })?;
-    let mut reader = kafka.reader("visible")?;
-    for partition in kafka.partitions()? {
-        reader.assign(partition, kafka.bounds(partition)?.end)?;
-    }
+    let mut reader = floor::reader(&arguments.brokers, &arguments.topic, |bounds| bounds.end)?;
     while !done.load(Ordering::Acquire) {
         reader.read(1_000, Duration::from_millis(100), &mut |arrival| {
             let Arrival::Record(record) = arrival else { return };

@@ -45,9 +45,10 @@ pub fn cut_in() {
     }
 }
 
-/// Lets whoever cuts in go before this thread, which is to count its work in [`Pieces`]: they wait
-/// for the end of a piece then, and not for the next tick of the clock, which may be 4 ms away. A
-/// thread that yields gives up the rest of its slice, so that this one's is short.
+/// Lets whoever cuts in go before this thread, which is to give up the processor after each piece
+/// of its work, as [`Pieces`] does: they wait for the end of a piece then, and not for the next
+/// tick of the clock, which may be 4 ms away. A thread that yields gives up the rest of its slice,
+/// so that this one's is short.
 pub fn work_in_pieces() {
     cut_in();
 }

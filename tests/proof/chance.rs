@@ -25,16 +25,14 @@ impl Chance<'_> {
         };
         match self.dice.below(if depth > 0 { 26 } else { 23 }) {
             0..=6 => self.number(),
-            7 => Question::First(self.which(), self.ago(true)),
-            8 if self.dice.per_mille(500) => {
+            7 | 8 if self.dice.per_mille(250) => {
                 Question::FirstBy(self.which(), self.side(), self.date_ms())
             }
-            8 => Question::First(self.which(), self.ago(true)),
-            9 => Question::Last(self.which(), self.ago(true)),
-            10 if self.dice.per_mille(500) => {
+            7 | 8 => Question::First(self.which(), self.ago(true)),
+            9 | 10 if self.dice.per_mille(250) => {
                 Question::LastBy(self.which(), self.side(), self.date_ms())
             }
-            10 => Question::Last(self.which(), self.ago(true)),
+            9 | 10 => Question::Last(self.which(), self.ago(true)),
             11 => {
                 let (within_ms, quiet_ms) = self.two_lengths();
                 Question::Stopped { which: self.which(), within_ms, quiet_ms }

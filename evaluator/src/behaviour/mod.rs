@@ -9,10 +9,11 @@ mod when;
 use jiff::tz::TimeZone;
 pub use number::Span;
 use schemas::behaviour::{Ago, Behaviour, Number, Regularly, Then, Watched};
+use schemas::filter::Moment;
 use schemas::lookup::{Coverage, Facts};
 use schemas::unknown::Unknown;
 use schemas::window::values::Values;
-use schemas::window::{Hit, Keep, Range, Window};
+use schemas::window::{FOREVER_MS, Hit, Keep, Range, Window};
 pub use turns::{TURNS_MAX, Turns};
 
 use crate::truth::{Truth, Why};
@@ -96,12 +97,21 @@ impl<'a> Seen<'a> {
             0 => i64::MAX,
             until_ms => self.now_ms.saturating_sub(until_ms),
         };
-        Range { after_ms: self.now_ms.saturating_sub(ago.from_ms), until_ms }
+        let after_ms = match ago.from_ms {
+            FOREVER_MS => i64::MIN,
+            from_ms => self.now_ms.saturating_sub(from_ms),
+        };
+        Range { after_ms, until_ms }
     }
 
     /// Which instants a first or last time is asked to be one of.
     pub fn then(self, then: Then) -> Range {
         when::range(self, then)
+    }
+
+    /// When and where dates are asked.
+    fn moment(self) -> Moment<'a> {
+        Moment { now_ms: self.now_ms, zone: self.zone }
     }
 
     fn window(self, of: Watched) -> Window<'a> {

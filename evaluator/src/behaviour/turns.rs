@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use schemas::behaviour::{
     Ago, Behaviour, Operand, Period, Regularly, Sequence, Then, Watched, When,
 };
-use schemas::filter::{Date, Moment};
+use schemas::filter::Date;
 use schemas::lookup::Coverage;
 use schemas::window::{Keep, Range};
 
@@ -98,11 +98,10 @@ impl Seen<'_> {
             Then::Ago(ago) => return self.add_edges(asked.of, &edges(ago), turns),
             Then::Before(date) | Then::At(date) | Then::After(date) => date,
         };
-        let moment = Moment { now_ms: self.now_ms, zone: self.zone };
         // Whatever is known, the clock may skip the date, and nothing is before or after it then.
         for time_ms in self.known_ms(asked.of).into_iter().chain([self.now_ms]) {
             let known = Date::of_ms(time_ms);
-            date.meets_ms(&known, moment).into_iter().for_each(|at_ms| turns.add(at_ms, 0));
+            date.meets_ms(&known, self.moment()).into_iter().for_each(|at_ms| turns.add(at_ms, 0));
         }
     }
 

@@ -1,9 +1,9 @@
 //! When the first or the last event was, and which values the newest had.
 
 use schemas::behaviour::{Latest, Then, Watched, When};
-use schemas::filter::{Date, Moment};
+use schemas::filter::Date;
 use schemas::unknown::Unknown;
-use schemas::window::{FOREVER_MS, Keep, Range, Value};
+use schemas::window::{Keep, Range, Value};
 
 use super::{Gap, Seen};
 
@@ -26,9 +26,6 @@ pub(super) fn was(seen: Seen<'_>, asked: &When<Watched>) -> Result<bool, Unknown
 pub(super) fn range(seen: Seen<'_>, then: Then) -> Range {
     let ever = Range { after_ms: i64::MIN, until_ms: i64::MAX };
     let range = match then {
-        Then::Ago(ago) if ago.from_ms == FOREVER_MS => {
-            Some(Range { after_ms: i64::MIN, ..seen.range(ago) })
-        }
         Then::Ago(ago) => Some(seen.range(ago)),
         Then::Before(date) => {
             around_ms(seen, date).map(|(_, next_ms)| Range { until_ms: next_ms - 1, ..ever })
@@ -45,7 +42,7 @@ pub(super) fn range(seen: Seen<'_>, then: Then) -> Range {
 /// The last millisecond that isn't after a date, and the first that isn't before it: events have
 /// no finer time, and dates do.
 fn around_ms(seen: Seen<'_>, date: Date) -> Option<(i64, i64)> {
-    let instant_ns = date.instant_ns(Moment { now_ms: seen.now_ms, zone: seen.zone })?;
+    let instant_ns = date.instant_ns(seen.moment())?;
     let last_ms = i64::try_from(instant_ns.div_euclid(NS_PER_MS)).ok()?;
     Some((last_ms, last_ms + i64::from(instant_ns.rem_euclid(NS_PER_MS) > 0)))
 }
@@ -111,17 +108,28 @@ mod tests {
     use jiff::tz::TimeZone;
     use schemas::ids::MatcherId;
     use schemas::lookup::{Coverage, Facts};
-    use schemas::window::{Entry, Kept};
+    use schemas::window::{Entry, FOREVER_MS, Kept};
 
     use super::*;
+
+    const FIRST: Watched = Watched {
+        matcher: MatcherId(0),
+        kept: Kept { keep: Keep::Earliest, k: 1, horizon_ms: FOREVER_MS },
+    };
+
+    /// Where the clock skips the hour after two on 29 March 2026.
+    fn berlin() -> TimeZone {
+        TimeZone::get("Europe/Berlin").expect("a time zone")
+    }
+
+    fn date(text: &str) -> Date {
+        Date::absolute(text).expect("a date")
+    }
 
     /// Events are told apart by milliseconds; dates lie between them, or where the clock skips.
     #[test]
     fn a_date_is_compared_to_the_nanosecond() {
-        let zone = TimeZone::get("Europe/Berlin").expect("a time zone");
-        let kept = Kept { keep: Keep::Earliest, k: 1, horizon_ms: FOREVER_MS };
-        let of = Watched { matcher: MatcherId(0), kept };
-        let date = |text: &str| Date::absolute(text).expect("a date");
+        let zone = berlin();
         let second = date("2026-03-29T00:00:01Z");
         let between = date("2026-03-29T00:00:01.000000001Z");
         let skipped = date("2026-03-29 02:30");
@@ -143,22 +151,19 @@ mod tests {
             (first_ms, Then::After(skipped), false),
         ] {
             let mut facts = Facts::default();
-            facts.record.fold(of.matcher, kept, Entry::new(time_ms, 1).into());
+            facts.record.fold(FIRST.matcher, FIRST.kept, Entry::new(time_ms, 1).into());
             facts.coverage =
-                Arc::new([(of.matcher, Coverage::Since(i64::MIN))].into_iter().collect());
+                Arc::new([(FIRST.matcher, Coverage::Since(i64::MIN))].into_iter().collect());
             let seen = |facts| Seen { facts, zone: &zone, now_ms: first_ms + 86_400_000 };
-            let asked = When { of, then };
+            let asked = When { of: FIRST, then };
             assert_eq!(was(seen(&facts), &asked), Ok(answer), "{time_ms}, {then:?}");
         }
     }
 
     #[test]
     fn what_no_event_can_be_is_known_whatever_is_missing() {
-        let zone = TimeZone::get("Europe/Berlin").expect("a time zone");
-        let kept = Kept { keep: Keep::Earliest, k: 1, horizon_ms: FOREVER_MS };
-        let of = Watched { matcher: MatcherId(0), kept };
-        let date = |text: &str| Date::absolute(text).expect("a date");
-        let filling = [(of.matcher, Coverage::Filling { percent: 5 })];
+        let zone = berlin();
+        let filling = [(FIRST.matcher, Coverage::Filling { percent: 5 })];
         let coverage = Arc::new(filling.into_iter().collect());
         let facts = Facts { coverage, ..Facts::default() };
         let seen = Seen { facts: &facts, zone: &zone, now_ms: 1_790_000_000_000 };
@@ -168,7 +173,7 @@ mod tests {
             (Then::After(date("2026-03-29 02:30")), Ok(false)),
             (Then::At(date("2026-03-29T00:00:01Z")), Err(Unknown::Filling)),
         ] {
-            assert_eq!(was(seen, &When { of, then }), answer, "{then:?}");
+            assert_eq!(was(seen, &When { of: FIRST, then }), answer, "{then:?}");
         }
     }
 

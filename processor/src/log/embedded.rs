@@ -34,6 +34,7 @@ const GROUP_RECORDS_MAX: usize = 20_000;
 const QUEUE_APPENDS_MAX: usize = 4_096;
 /// How long an append waits to be durable and folded before its sender is told to try again.
 const APPEND_WAIT: Duration = Duration::from_secs(5);
+
 /// How long records are kept, whatever state has read of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {

@@ -34,9 +34,9 @@ fn asked(leaf: &Value, matching: PropertyMatching) -> Result<Draft, Fault> {
     let filtered = !filters.is_empty();
     let events = Events { name, filters };
     match kind {
-        "performed_event" => match since(leaf) {
-            Some(date) => Ok(events.last(Then::After(date))),
-            None => Ok(events.count((Comparison::AtLeast, 1), window(leaf)?)?),
+        "performed_event" => match then(leaf)? {
+            Then::Ago(ago) => Ok(events.count((Comparison::AtLeast, 1), ago)?),
+            then => Ok(events.last(then)),
         },
         "performed_event_multiple" => multiple(leaf, events),
         // HogQL asks `first_time_for_user`, whose filters are asked of the first event ever.
@@ -44,10 +44,7 @@ fn asked(leaf: &Value, matching: PropertyMatching) -> Result<Draft, Fault> {
             "`event_filters` on a first time aren't supported: PostHog asks them of the first \
              event alone, whose properties aren't kept",
         )),
-        "performed_event_first_time" => match since(leaf) {
-            Some(date) => Ok(events.first(Then::After(date))),
-            None => Ok(events.first(Then::Ago(window(leaf)?))),
-        },
+        "performed_event_first_time" => Ok(events.first(then(leaf)?)),
         // It is the same question twice, of two windows, so filters belong to both.
         "stopped_performing_event" => Ok(events.last(Then::Ago(quiet(leaf)?))),
         // HogQL leaves filters out of these three without a word.
@@ -174,12 +171,16 @@ fn explicit<'v>(leaf: &'v Value, key: &str) -> Option<&'v Value> {
     leaf.get(key).filter(|value| !value.is_null())
 }
 
-/// The date after which it happened, where `explicit_datetime` is one, and nothing says until when.
-/// By the clock of the project's time zone where it has none, as `relative_date_parse` has it.
-fn since(leaf: &Value) -> Option<Date> {
-    let since = explicit(leaf, "explicit_datetime").and_then(Value::as_str)?;
+/// When it happened: a window, or after a date, where `explicit_datetime` is one, and nothing says
+/// until when. By the clock of the project's time zone where it has none, as
+/// `relative_date_parse` has it.
+fn then(leaf: &Value) -> Result<Then, Fault> {
+    let since = explicit(leaf, "explicit_datetime").and_then(Value::as_str);
     let is_open = explicit(leaf, "explicit_datetime_to").is_none();
-    Date::absolute(since).filter(|_| is_open)
+    match since.filter(|_| is_open).and_then(Date::absolute) {
+        Some(date) => Ok(Then::After(date)),
+        None => window(leaf).map(Then::Ago),
+    }
 }
 
 /// When it happened: `explicit_datetime`, which wins, until `explicit_datetime_to`; else

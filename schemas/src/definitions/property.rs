@@ -170,18 +170,29 @@ fn dated(
     (name, asked): &(Key, Node),
     problems: &mut Problems<'_>,
 ) -> Option<Filter> {
-    let text = asked.text(&format!("`{}`", name.text), problems)?;
-    let ago = text.strip_suffix(" ago").filter(|_| comparison != Comparison::Equal);
-    let date = match ago {
+    let date = date(&name.text, asked, comparison != Comparison::Equal, problems)?;
+    Some(Filter::dated(key, comparison, date))
+}
+
+/// A date, by the clock of the project's time zone where it has none of its own; `7d ago` is one
+/// where it may move.
+pub(super) fn date(
+    name: &str,
+    asked: &Node,
+    may_move: bool,
+    problems: &mut Problems<'_>,
+) -> Option<Date> {
+    let text = asked.text(&format!("`{name}`"), problems)?;
+    let date = match text.strip_suffix(" ago").filter(|_| may_move) {
         Some(length) => length_ms(length).map(Date::Ago),
         None => Date::absolute(text),
     };
     if date.is_none() {
-        let more = if comparison == Comparison::Equal { "" } else { ", or `7d ago`" };
+        let more = if may_move { ", or `7d ago`" } else { "" };
         let fix = format!("write `2026-01-31`, `2026-01-31 18:00` or `2026-01-31T18:00:00Z`{more}");
-        problems.add(asked.place, format!("`{}: {text}` isn't a date", name.text), fix);
+        problems.add(asked.place, format!("`{name}: {text}` isn't a date"), fix);
     }
-    date.map(|date| Filter::dated(key, comparison, date))
+    date
 }
 
 /// A version, or those that a comparison, a tilde, a caret or a star takes.

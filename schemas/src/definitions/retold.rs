@@ -108,7 +108,8 @@ fn behaviour(behaviour: &Behaviour<MatcherDraft>) -> Option<Value> {
 
 fn moment(asked: &When<MatcherDraft>) -> Option<Value> {
     let is_first = asked.of.needs.keep == Keep::Earliest;
-    let Then::Ago(ago) = asked.then else { return dated(asked) };
+    let word = if is_first { "first" } else { "last" };
+    let Then::Ago(ago) = asked.then else { return dated(word, asked) };
     let Ago { from_ms, until_ms } = ago;
     if !is_first && until_ms > 0 && from_ms != FOREVER_MS {
         let mut told = events("stopped", &asked.of)?;
@@ -116,12 +117,12 @@ fn moment(asked: &When<MatcherDraft>) -> Option<Value> {
         told.insert("quiet".to_owned(), json!(length(until_ms)));
         return Some(Value::Object(told));
     }
-    let mut told = events(if is_first { "first" } else { "last" }, &asked.of)?;
+    let mut told = events(word, &asked.of)?;
     when(&mut told, ago);
     Some(Value::Object(told))
 }
 
-fn dated(asked: &When<MatcherDraft>) -> Option<Value> {
+fn dated(word: &str, asked: &When<MatcherDraft>) -> Option<Value> {
     let (when, date) = match asked.then {
         Then::Before(date @ (Date::At(_) | Date::Wall(_))) => ("before", date),
         Then::After(date @ (Date::At(_) | Date::Wall(_))) => ("after", date),
@@ -130,8 +131,7 @@ fn dated(asked: &When<MatcherDraft>) -> Option<Value> {
     if asked.of.event.is_empty() {
         return Some(json!({ "known": { when: date.words() } }));
     }
-    let is_first = asked.of.needs.keep == Keep::Earliest;
-    let mut told = events(if is_first { "first" } else { "last" }, &asked.of)?;
+    let mut told = events(word, &asked.of)?;
     told.insert(when.to_owned(), json!(date.words()));
     Some(Value::Object(told))
 }

@@ -4,9 +4,9 @@ use super::super::behaviours::Events;
 use super::super::draft::Draft;
 use super::super::node::{Fields, Node, Yaml};
 use super::super::problem::Problems;
+use super::super::property;
 use super::{ago, events, number};
 use crate::behaviour::{Ago, Then};
-use crate::filter::Date;
 
 /// The ways of saying when it was, of which a condition has one.
 const WAYS: [&str; 5] = ["within", "between", "ago", "before", "after"];
@@ -23,19 +23,18 @@ pub(super) fn first_or_last(kind: &str, node: &Node, problems: &mut Problems<'_>
 }
 
 fn moment(fields: &Fields<'_>, what: &str, problems: &mut Problems<'_>) -> Option<Then> {
-    let said: Vec<(&str, &Node)> =
+    let mut said: Vec<(&str, &Node)> =
         WAYS.into_iter().filter_map(|way| Some((way, fields.get(way)?))).collect();
+    said.sort_by_key(|(_, node)| (node.place.line, node.place.column));
     match said[..] {
         [("ago", node)] => ago::age(node, "ago", problems).map(Then::Ago),
-        [("before", node)] => date(node, "before", problems).map(Then::Before),
-        [("after", node)] => date(node, "after", problems).map(Then::After),
+        [("before", node)] => property::date("before", node, false, problems).map(Then::Before),
+        [("after", node)] => property::date("after", node, false, problems).map(Then::After),
         [] | [_] => ago::window(fields, what, problems).map(Then::Ago),
-        [(_, first), ..] => {
-            let places = said.iter().map(|(_, node)| node.place);
-            let second = places.max_by_key(|place| (place.line, place.column));
+        [_, .., (_, last)] => {
             let message = format!("{what} says twice when it was");
             let fix = "keep one of `within`, `between`, `ago`, `before` and `after`";
-            problems.add(second.unwrap_or(first.place), message, fix);
+            problems.add(last.place, message, fix);
             None
         }
     }
@@ -50,8 +49,8 @@ pub(super) fn known(node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
     }
     let fields = asked.fields("`known`", &["before", "after"], problems)?;
     let then = match (fields.get("before"), fields.get("after")) {
-        (Some(node), None) => Then::Before(date(node, "before", problems)?),
-        (None, Some(node)) => Then::After(date(node, "after", problems)?),
+        (Some(node), None) => Then::Before(property::date("before", node, false, problems)?),
+        (None, Some(node)) => Then::After(property::date("after", node, false, problems)?),
         _ => {
             let fix = "write `{ before: 2026-01-31 }` or `{ after: 2026-01-31 }`";
             problems.add(asked.place, "`known` should have one date", fix);
@@ -59,17 +58,6 @@ pub(super) fn known(node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
         }
     };
     Some(Events::any().first(then))
-}
-
-/// A date, by the clock of the project's time zone where it has none of its own.
-fn date(node: &Node, key: &str, problems: &mut Problems<'_>) -> Option<Date> {
-    let text = node.text(&format!("`{key}`"), problems)?;
-    let date = Date::absolute(text);
-    if date.is_none() {
-        let fix = "write `2026-01-31`, `2026-01-31 18:00` or `2026-01-31T18:00:00Z`";
-        problems.add(node.place, format!("`{key}: {text}` isn't a date"), fix);
-    }
-    date
 }
 
 /// "Did it within this time, and has been quiet for that."
