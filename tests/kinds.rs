@@ -1,5 +1,6 @@
 //! A story of each kind of condition: events of the past, captured today, and who is in.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::dice::Dice;
@@ -27,6 +28,11 @@ fn kind(key: &'static str, members: &str, inside: Vec<Did>, outside: Vec<Did>) -
 
 fn did(name: &'static str, ago_s: i64) -> Did {
     (name, ago_s, json!({}))
+}
+
+fn days_ago(days: i64) -> String {
+    let then = Timestamp::from_millisecond(now_ms() - days * DAY_S * 1_000);
+    then.expect("an instant").to_string()
 }
 
 fn capture(server: &Server, person: &str, done: &[Did], dice: &mut Dice) {
@@ -90,6 +96,22 @@ fn counts() -> Vec<Kind> {
             "{ did: searched, count: '>= 2x', within: 5m, compared with: { between: [10m, 5m] } }",
             [7, 2, 1].map(|minutes| did("searched", minutes * MINUTE_S)).to_vec(),
             [7, 6, 2, 1].map(|minutes| did("searched", minutes * MINUTE_S)).to_vec(),
+        ),
+        kind(
+            "since",
+            &format!("{{ did: searched, count: '= 2', after: '{}' }}", days_ago(10)),
+            [11, 9, 1].map(|days| did("searched", days * DAY_S)).to_vec(),
+            [9, 8, 1].map(|days| did("searched", days * DAY_S)).to_vec(),
+        ),
+        kind(
+            "between-dates",
+            &format!(
+                "{{ did: searched, count: '= 1', after: '{}', before: '{}' }}",
+                days_ago(10),
+                days_ago(5)
+            ),
+            [11, 6, 1].map(|days| did("searched", days * DAY_S)).to_vec(),
+            [11, 4, 1].map(|days| did("searched", days * DAY_S)).to_vec(),
         ),
         kind(
             "regularly",
@@ -236,6 +258,11 @@ fn every_form_of_posthog_is_decided() {
     let created = json!({ "type": "person_metadata", "key": "created_at",
         "operator": "is_date_before", "value": "-7d" });
     let seen = |days: i64| vec![did("anything", days * DAY_S)];
+    let dated = |from: &str, to: &str| {
+        json!({ "explicit_datetime": from, "explicit_datetime_to": to, "operator": "exact",
+            "operator_value": 1 })
+    };
+    let (ten, five) = (days_ago(10), days_ago(5));
     let rows = [
         ("", created, seen(8), seen(6)),
         ("performed_event", json!({}), bought(&[29]), bought(&[30])),
@@ -245,11 +272,14 @@ fn every_form_of_posthog_is_decided() {
         ("restarted_performing_event", quiet, bought(&[31, 1]), bought(&[1])),
         ("performed_event_sequence", then, refund(59), refund(61)),
         ("performed_event_regularly", periods, bought(&[0, 2]), bought(&[2, 3])),
+        ("performed_event_multiple", dated(&ten, &five), bought(&[11, 6, 1]), bought(&[11, 4])),
+        ("performed_event_multiple", dated("-10d", &five), bought(&[11, 6, 1]), bought(&[9, 6])),
+        ("performed_event", dated(&ten, "-5d"), bought(&[6, 1]), bought(&[11, 4])),
+        ("performed_event_first_time", dated(&ten, &five), bought(&[6]), bought(&[11, 6])),
     ];
     let (mut cohorts, mut kinds) = (json!({}), Vec::new());
-    for ((value, more, inside, outside), key) in
-        rows.into_iter().zip(["0", "1", "2", "3", "4", "5", "6", "7"])
-    {
+    let keys = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"];
+    for ((value, more, inside, outside), key) in rows.into_iter().zip(keys) {
         cohorts[key] = json!({ "type": "AND", "values": [leaf(value, more)] });
         kinds.push(kind(key, "", inside, outside));
     }

@@ -39,6 +39,9 @@ pub fn hits<'p>(
     // A date of so long ago counts back from the event: the same log gives the same state.
     let moment = Moment { now_ms: time_ms, zone: &project.time_zone };
     for matcher in watching.matchers.iter().map(|at| &project.matchers[*at]) {
+        if time_ms > matcher.until_ms {
+            continue;
+        }
         if matcher.filters.is_empty() && matcher.take.property().is_none() {
             hit(matcher, Value::NONE);
             continue;

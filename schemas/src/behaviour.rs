@@ -7,7 +7,7 @@ use crate::decimal::Decimal;
 use crate::filter::Date;
 use crate::ids::MatcherId;
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
-use crate::window::{FOREVER_MS, Kept};
+use crate::window::{FOREVER_MS, Kept, Range};
 
 /// One question about a person's events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Watched {
     pub matcher: MatcherId,
     /// How much of them there is.
     pub kept: Kept,
+    /// When those happened that count: between two instants that don't move with the clock.
+    pub during: Range,
 }
 
 /// A stretch of time back from now: `(now - from, now - until]`. Where `until_ms` is 0, what is

@@ -136,6 +136,8 @@ pub struct Matcher {
     pub event: String,
     /// All must hold.
     pub filters: Vec<Filter>,
+    /// Later events are no hits: epoch milliseconds, or the end of time.
+    pub until_ms: i64,
     /// What of an event is kept beside its time; an event that hasn't it is no hit.
     pub take: Take,
     /// How much its conditions need.

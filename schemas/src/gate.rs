@@ -72,7 +72,14 @@ mod tests {
 
     fn matcher(event: &str, take: Take) -> Matcher {
         let kept = Kept { keep: Keep::Newest, k: 1, horizon_ms: 1 };
-        Matcher { id: MatcherId(0), event: event.to_owned(), filters: Vec::new(), take, kept }
+        Matcher {
+            id: MatcherId(0),
+            event: event.to_owned(),
+            filters: Vec::new(),
+            until_ms: i64::MAX,
+            take,
+            kept,
+        }
     }
 
     #[test]

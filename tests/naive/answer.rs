@@ -48,7 +48,8 @@ impl Person<'_> {
                     && self.did(which, Ago::within(*within_ms))
             }
             Question::Latest { which, key, wanted, nth, within_ms } => {
-                let events = self.inside(which, Ago::within(*within_ms)).into_iter();
+                let events =
+                    self.inside(which, Ago { from_ms: *within_ms, until_ms: 0 }).into_iter();
                 let values: Vec<&Given> = events.filter_map(|event| event.given(key)).collect();
                 values.get(usize::from(*nth) - 1).is_some_and(|given| wanted.passes(given))
             }

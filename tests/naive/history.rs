@@ -20,11 +20,13 @@ pub enum Given {
     Null,
 }
 
-/// Which events: of this name, or of any, where this holds.
+/// Which events: of this name, or of any, where this holds, between these instants.
 #[derive(Clone, Debug)]
 pub struct Which {
     pub name: Option<&'static str>,
     pub filter: Option<(&'static str, Wanted)>,
+    pub after_ms: Option<i64>,
+    pub before_ms: Option<i64>,
 }
 
 /// A test of a property.
@@ -39,6 +41,15 @@ pub enum Wanted {
 #[derive(Clone, Debug, Default)]
 pub struct History {
     events: Vec<Happened>,
+}
+
+impl Which {
+    /// Every event.
+    pub const ANY: Which = Which { name: None, filter: None, after_ms: None, before_ms: None };
+
+    pub fn named(name: &'static str) -> Which {
+        Which { name: Some(name), ..Which::ANY }
+    }
 }
 
 impl Wanted {
@@ -76,7 +87,12 @@ impl History {
                 event.properties.get(key).is_some_and(|given| wanted.passes(given))
             }
         };
-        let mut events: Vec<&Happened> = self.events.iter().filter(named).filter(passes).collect();
+        let between = |event: &&Happened| {
+            which.after_ms.is_none_or(|after_ms| event.time_ms > after_ms)
+                && which.before_ms.is_none_or(|before_ms| event.time_ms < before_ms)
+        };
+        let events = self.events.iter().filter(named).filter(passes).filter(between);
+        let mut events: Vec<&Happened> = events.collect();
         events.sort_by_key(|event| std::cmp::Reverse((event.time_ms, event.id)));
         events
     }

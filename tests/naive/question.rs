@@ -32,7 +32,7 @@ pub enum Question {
         key: &'static str,
         wanted: Wanted,
         nth: u16,
-        within_ms: i64,
+        within_ms: Option<i64>,
     },
     /// In so many of the last periods.
     Regularly {
@@ -106,7 +106,7 @@ pub enum Period {
 #[derive(Clone, Debug)]
 pub struct Sequence {
     pub steps: Vec<Step>,
-    pub within_ms: i64,
+    pub within_ms: Option<i64>,
     /// The property that all steps have the same value of.
     pub same: Option<&'static str>,
 }

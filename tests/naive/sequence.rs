@@ -5,7 +5,7 @@ use super::history::{Given, Happened};
 use super::question::{Ago, Sequence, Step};
 
 pub fn happened(person: &Person<'_>, sequence: &Sequence) -> bool {
-    let ago = Ago::within(sequence.within_ms);
+    let ago = Ago { from_ms: sequence.within_ms, until_ms: 0 };
     let tried: Vec<Tried<'_>> = sequence
         .steps
         .iter()

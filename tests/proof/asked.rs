@@ -8,8 +8,6 @@ use crate::naive::question::{Against, Ago, Number, Period, Question, Sequence, S
 
 /// When everything begins: 2026-11-21T00:00:00Z.
 pub const START_MS: i64 = 1_795_219_200_000;
-/// Every event.
-pub const ANY: Which = Which { name: None, filter: None };
 
 /// Where what is unknown has to be.
 #[derive(Clone, Copy, PartialEq)]
@@ -46,7 +44,7 @@ pub fn questions() -> Vec<(Question, Exact)> {
             (What::Largest("price"), 75, Exact::Always),
             (What::Largest("price"), 100, Exact::UntilPushedOut),
         ] {
-            let number = Number { which: ANY, what, ago };
+            let number = Number { which: Which::ANY, what, ago };
             // Which events would make a sum or a mean just so isn't searched for.
             let summed = matches!(what, What::Sum(_) | What::Average(_));
             for sign in SIGNS.into_iter().filter(|sign| !summed || !sign.starts_with(['=', '!'])) {
@@ -55,28 +53,31 @@ pub fn questions() -> Vec<(Question, Exact)> {
             }
         }
     }
+    questions.extend(dated());
     let ever = Ago { from_ms: None, until_ms: 3 * SECOND_MS };
     for ago in [seconds(3, 0), seconds(5, 0), seconds(4, 2), ever] {
-        questions.push((Question::First(ANY, ago), Exact::Always));
-        questions.push((Question::Last(ANY, ago), Exact::Always));
+        questions.push((Question::First(Which::ANY, ago), Exact::Always));
+        questions.push((Question::Last(Which::ANY, ago), Exact::Always));
     }
     for side in [Side::Before, Side::At, Side::After] {
         for second in [2, 4] {
             let instant_ms = START_MS + second * SECOND_MS;
-            questions.push((Question::FirstBy(ANY, side, instant_ms), Exact::Always));
-            questions.push((Question::LastBy(ANY, side, instant_ms), Exact::Always));
+            questions.push((Question::FirstBy(Which::ANY, side, instant_ms), Exact::Always));
+            questions.push((Question::LastBy(Which::ANY, side, instant_ms), Exact::Always));
         }
     }
     for nth in [1, 2] {
         let wanted = Wanted::Is("shoes");
-        let (key, within_ms) = ("category", 3 * SECOND_MS);
-        questions
-            .push((Question::Latest { which: ANY, key, wanted, nth, within_ms }, Exact::Always));
+        let (key, within_ms) = ("category", Some(3 * SECOND_MS));
+        questions.push((
+            Question::Latest { which: Which::ANY, key, wanted, nth, within_ms },
+            Exact::Always,
+        ));
     }
     for (at_least, of_last) in [(1, 1), (1, 3), (2, 2), (2, 3)] {
         for period in [1, 2].map(|length| Period::Back(length * SECOND_MS)) {
             questions.push((
-                Question::Regularly { which: ANY, at_least, of_last, period },
+                Question::Regularly { which: Which::ANY, at_least, of_last, period },
                 Exact::Always,
             ));
         }
@@ -85,14 +86,45 @@ pub fn questions() -> Vec<(Question, Exact)> {
     questions
 }
 
+/// Questions about what lies between dates.
+fn dated() -> Vec<(Question, Exact)> {
+    let mut questions = Vec::new();
+    let at = |second: Option<i64>| second.map(|second| START_MS + second * SECOND_MS);
+    for (after, before) in [(Some(2), None), (None, Some(4)), (Some(2), Some(5))] {
+        let dated = |which| Which { after_ms: at(after), before_ms: at(before), ..which };
+        let ever = Ago { from_ms: None, until_ms: 0 };
+        for (what, cents) in [(What::Count, 200), (What::Count, 0), (What::Distinct("price"), 100)]
+        {
+            let number = Number { which: dated(Which::ANY), what, ago: ever };
+            for sign in SIGNS {
+                let against = Against::Cents(cents);
+                questions.push((Question::Number(number.clone(), sign, against), Exact::Always));
+            }
+        }
+        let (which, key, wanted) = (dated(Which::ANY), "category", Wanted::Is("shoes"));
+        let latest = Question::Latest { which, key, wanted, nth: 1, within_ms: None };
+        questions.push((latest, Exact::Always));
+        let step = |name| Step {
+            which: dated(Which::named(name)),
+            after_ms_min: 0,
+            after_ms_max: None,
+            without: None,
+        };
+        let steps = vec![step("viewed"), step("added")];
+        let sequence = Sequence { steps, within_ms: None, same: None };
+        questions.push((Question::Sequence(sequence), Exact::Always));
+    }
+    questions
+}
+
 fn sequences() -> Vec<(Question, Exact)> {
-    let named = |name| Which { name: Some(name), filter: None };
+    let named = Which::named;
     let first =
         |name| Step { which: named(name), after_ms_min: 0, after_ms_max: None, without: None };
     let mut sequences = Vec::new();
     for (min, max) in [(0, None), (2, None), (0, Some(1)), (1, Some(2))] {
         let (after_ms_min, after_ms_max) = (min * SECOND_MS, max.map(|max| max * SECOND_MS));
-        for within_ms in [3, 5].map(|within| within * SECOND_MS) {
+        for within_ms in [3, 5].map(|within| Some(within * SECOND_MS)) {
             for (before, same, without) in [
                 ("viewed", None, None),
                 ("viewed", None, Some(named("bought"))),

@@ -41,13 +41,16 @@ impl Chance<'_> {
                 let (after_ms, within_ms) = self.two_lengths();
                 Question::Restarted { which: self.which(), after_ms, within_ms }
             }
-            13 | 14 => Question::Latest {
-                which: self.which(),
-                key: self.dice.pick::<&str>(&["category", "price"]),
-                wanted: self.wanted().1,
-                nth: 1 + self.dice.below(3) as u16,
-                within_ms: self.length(),
-            },
+            13 | 14 => {
+                let (which, within_ms) = self.dated();
+                Question::Latest {
+                    which,
+                    key: self.dice.pick::<&str>(&["category", "price"]),
+                    wanted: self.wanted().1,
+                    nth: 1 + self.dice.below(3) as u16,
+                    within_ms,
+                }
+            }
             15..=17 => self.regularly(),
             18..=20 => Question::Sequence(self.sequence()),
             21 => Question::Unfinished(self.sequence()),
@@ -94,7 +97,23 @@ impl Chance<'_> {
     pub fn which(&mut self) -> Which {
         let name = (!self.dice.per_mille(100)).then(|| *self.dice.pick::<&str>(&NAMES));
         let filter = self.dice.per_mille(250).then(|| self.wanted());
-        Which { name, filter }
+        Which { name, filter, ..Which::ANY }
+    }
+
+    /// Within so long a time, or between dates, or both.
+    fn dated(&mut self) -> (Which, Option<i64>) {
+        let (which, length_ms) = (self.which(), self.length());
+        if !self.dice.per_mille(300) {
+            return (which, Some(length_ms));
+        }
+        let mut date = || self.dice.per_mille(700).then(|| self.date_ms());
+        let (mut after_ms, mut before_ms) = (date(), date());
+        if before_ms.is_some_and(|before_ms| after_ms.is_some_and(|after_ms| after_ms > before_ms))
+        {
+            std::mem::swap(&mut after_ms, &mut before_ms);
+        }
+        let within_ms = self.dice.per_mille(250).then_some(length_ms);
+        (Which { after_ms, before_ms, ..which }, within_ms)
     }
 
     fn wanted(&mut self) -> (&'static str, Wanted) {
@@ -133,15 +152,22 @@ impl Chance<'_> {
             7 => What::Smallest(key),
             _ => What::Largest(key),
         };
-        Number { which: self.which(), what, ago: self.ago(false) }
+        let (which, within_ms) = self.dated();
+        let until_ms = if self.dice.per_mille(200) { self.length() } else { 0 };
+        let ago = match within_ms {
+            // What is counted back from now to an earlier time is so long as a whole.
+            Some(_) if which.after_ms.or(which.before_ms).is_none() => self.ago(false),
+            Some(_) => Ago { from_ms: within_ms, until_ms: 0 },
+            None => Ago { from_ms: None, until_ms },
+        };
+        Number { which, what, ago }
     }
 
     /// Another number, or the same in the window before.
     fn against(&mut self, left: &Number) -> Number {
-        if self.dice.per_mille(500) {
+        let Some(from_ms) = left.ago.from_ms.filter(|_| self.dice.per_mille(500)) else {
             return self.made();
-        }
-        let from_ms = left.ago.from_ms.unwrap_or_default();
+        };
         let before = Ago { from_ms: Some(2 * from_ms), until_ms: from_ms };
         Number { ago: before, ..left.clone() }
     }
@@ -161,8 +187,15 @@ impl Chance<'_> {
     fn sequence(&mut self) -> Sequence {
         let same =
             self.dice.per_mille(300).then(|| *self.dice.pick::<&str>(&["category", "price"]));
-        let steps = (0..2 + self.dice.below(4)).map(|at| self.step(at > 0)).collect();
-        Sequence { steps, within_ms: 2 * self.length(), same }
+        let mut steps: Vec<Step> =
+            (0..2 + self.dice.below(4)).map(|at| self.step(at > 0)).collect();
+        let (Which { after_ms, before_ms, .. }, within_ms) = self.dated();
+        for step in &mut steps {
+            for which in [Some(&mut step.which), step.without.as_mut()].into_iter().flatten() {
+                (which.after_ms, which.before_ms) = (after_ms, before_ms);
+            }
+        }
+        Sequence { steps, within_ms: within_ms.map(|within_ms| 2 * within_ms), same }
     }
 
     fn step(&mut self, later: bool) -> Step {

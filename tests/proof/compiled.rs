@@ -12,7 +12,7 @@ use schemas::comparison::Comparison;
 use schemas::decimal::Decimal;
 use schemas::filter::{Date, Filter, PropertyMatching};
 use schemas::ids::{MatcherId, ProjectId};
-use schemas::window::{ENTRIES_SUMMED, FOREVER_MS, Keep, Kept};
+use schemas::window::{ENTRIES_SUMMED, FOREVER_MS, Keep, Kept, Range};
 use serde_json::json;
 
 use super::given;
@@ -96,9 +96,9 @@ impl Compiled {
                 self.restarted(which, *after_ms, *within_ms)
             }
             Question::Latest { which, key, wanted, nth, within_ms } => {
-                let kept = Kept { keep: Keep::Values, k: *nth, horizon_ms: *within_ms };
+                let ago = Ago::within(within_ms.unwrap_or(FOREVER_MS));
+                let kept = Kept { keep: Keep::Values, k: *nth, horizon_ms: ago.from_ms };
                 let of = self.watch(which, Take::Passes(filter(key, wanted)), kept);
-                let ago = Ago::within(*within_ms);
                 Condition::Behaviour(Behaviour::Latest(Latest { of, nth: *nth, ago }))
             }
             Question::Regularly { which, at_least, of_last, period } => {
@@ -174,8 +174,8 @@ impl Compiled {
         let ago = compiled(number.ago);
         let (take, keep, aggregate) = match number.what {
             What::Count => {
-                let past = k.is_some() && ago.until_ms > 0;
-                let stretches = Keep::Stretches(ago.from_ms - ago.until_ms);
+                let past = k.is_some() && ago.until_ms > 0 && ago.from_ms < FOREVER_MS;
+                let stretches = Keep::Stretches(ago.from_ms.saturating_sub(ago.until_ms));
                 let keep = if past { stretches } else { Keep::Newest };
                 (Take::Nothing, keep, Aggregate::Count)
             }
@@ -185,7 +185,10 @@ impl Compiled {
             What::Smallest(key) => (Take::Number(key.into()), Keep::Numbers, Aggregate::Smallest),
             What::Largest(key) => (Take::Number(key.into()), Keep::Numbers, Aggregate::Largest),
         };
+        // Of so long a time, what newer events push out may be asked for.
+        let is_open = ago.until_ms > 0 && ago.from_ms == FOREVER_MS;
         let k = k.filter(|_| aggregate == Aggregate::Count).unwrap_or(ENTRIES_SUMMED);
+        let k = if is_open { k.max(ENTRIES_SUMMED) } else { k };
         let of = self.watch(&number.which, take, Kept { keep, k, horizon_ms: ago.from_ms });
         Number { of, aggregate, ago }
     }
@@ -213,7 +216,7 @@ impl Compiled {
     }
 
     fn sequence(&mut self, sequence: &question::Sequence, steps: usize) -> Condition {
-        let horizon_ms = sequence.within_ms;
+        let horizon_ms = sequence.within_ms.unwrap_or(FOREVER_MS);
         let newest = Kept::newest(ENTRIES_SUMMED, horizon_ms);
         let (take, kept) = match sequence.same {
             None => (Take::Nothing, newest),
@@ -239,14 +242,20 @@ impl Compiled {
             Room::Only(k) if matches!(take, Take::Passes(_)) => kept.k.max(k),
             Room::Only(k) => k,
         };
-        let canonical = format!("{which:?} {take:?} {:?}", kept.keep);
+        let Which { name, filter, after_ms, before_ms } = which;
+        let canonical = format!("{name:?} {filter:?} {before_ms:?} {take:?} {:?}", kept.keep);
+        let during = Range {
+            after_ms: after_ms.unwrap_or(Range::EVER.after_ms),
+            until_ms: before_ms.map_or(Range::EVER.until_ms, |before_ms| before_ms - 1),
+        };
         let at = self.canonical.iter().position(|other| *other == canonical);
         let at = at.unwrap_or_else(|| {
-            let filters = which.filter.iter().map(|(key, wanted)| filter(key, wanted));
+            let filters = filter.iter().map(|(key, wanted)| self::filter(key, wanted));
             self.project.matchers.push(Matcher {
                 id: MatcherId(self.canonical.len() as u32),
-                event: which.name.unwrap_or_default().to_owned(),
+                event: name.unwrap_or_default().to_owned(),
                 filters: filters.collect(),
+                until_ms: during.until_ms,
                 take,
                 kept: Kept { k, ..kept },
             });
@@ -259,7 +268,7 @@ impl Compiled {
             Room::AtLeast(_) => FOREVER_MS,
             _ => matcher.kept.horizon_ms.max(kept.horizon_ms),
         };
-        Watched { matcher: matcher.id, kept: matcher.kept }
+        Watched { matcher: matcher.id, kept: matcher.kept, during }
     }
 }
 

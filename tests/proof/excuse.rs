@@ -6,6 +6,7 @@ use schemas::catalog::Matcher;
 use schemas::cohort::Condition;
 use schemas::comparison::Comparison;
 use schemas::decimal::{Decimal, ONE};
+use schemas::window::Keep;
 
 use super::state::State;
 
@@ -56,7 +57,10 @@ fn any(condition: &Condition, is_so: &impl Fn(&Behaviour<Watched>) -> bool) -> b
 fn needs_no_more(behaviour: &Behaviour<Watched>) -> bool {
     match behaviour {
         Behaviour::Number(Compared { left, comparison, right: Operand::Given(given) }) => {
-            left.aggregate == Aggregate::Count && left.of.kept.k >= needed(*comparison, *given)
+            // Of what newer ones push out it promises nothing where they aren't asked for.
+            let ends_now = left.ago.until_ms == 0 || left.of.kept.keep != Keep::Newest;
+            let enough = left.of.kept.k >= needed(*comparison, *given);
+            left.aggregate == Aggregate::Count && ends_now && enough
         }
         Behaviour::Latest(latest) => latest.of.kept.k >= latest.nth,
         Behaviour::When(_) | Behaviour::Regularly(_) => true,

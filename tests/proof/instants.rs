@@ -22,8 +22,7 @@ pub fn of(
     from_ms: i64,
     dice: &mut Dice,
 ) -> Vec<i64> {
-    let everything = Which { name: None, filter: None };
-    let times: BTreeSet<i64> = history.of(&everything).iter().map(|event| event.time_ms).collect();
+    let times: BTreeSet<i64> = history.of(&Which::ANY).iter().map(|event| event.time_ms).collect();
     let mut lengths = Lengths::default();
     lengths.add(question);
     let mut edges = BTreeSet::from([from_ms, from_ms + dice.below(1_000_000_000) as i64]);
@@ -77,7 +76,7 @@ impl Lengths {
             Question::Restarted { after_ms, within_ms, .. } => {
                 self.ms.extend([after_ms, within_ms]);
             }
-            Question::Latest { within_ms, .. } => self.ms.extend([within_ms]),
+            Question::Latest { within_ms, .. } => self.ms.extend(*within_ms),
             Question::Regularly { of_last, period, .. } => match period {
                 Period::Back(length_ms) => {
                     self.ms.extend((1..=i64::from(*of_last)).map(|n| n * length_ms));
@@ -85,7 +84,7 @@ impl Lengths {
                 _ => self.periods.push(*period),
             },
             Question::Sequence(sequence) | Question::Unfinished(sequence) => {
-                self.ms.extend([sequence.within_ms]);
+                self.ms.extend(sequence.within_ms);
             }
             Question::FirstBy(..) | Question::LastBy(..) => {}
             Question::Person(..) | Question::Listed(_) => {}

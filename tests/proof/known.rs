@@ -17,7 +17,7 @@ use schemas::time::SECOND_MS;
 use schemas::unknown::Unknown;
 use schemas::window::{Entry, Hit};
 
-use super::asked::{ANY, Exact, START_MS, questions};
+use super::asked::{Exact, START_MS, questions};
 use super::chance::PERSON;
 use super::compiled::{Compiled, Room};
 use super::given;
@@ -77,12 +77,12 @@ fn an_answer_is_unknown_only_where_it_may_be_otherwise() {
 /// Between two milliseconds nothing can have happened, and in the one between them it can.
 #[test]
 fn nothing_happens_between_two_milliseconds() {
-    let bought = Which { name: Some("bought"), filter: None };
-    let steps = [("viewed", None), ("added", Some(bought))].map(|(name, without)| {
-        let which = Which { name: Some(name), filter: None };
-        Step { which, after_ms_min: 0, after_ms_max: None, without }
-    });
-    let sequence = Sequence { steps: steps.to_vec(), within_ms: 3 * SECOND_MS, same: None };
+    let steps =
+        [("viewed", None), ("added", Some(Which::named("bought")))].map(|(name, without)| {
+            let which = Which::named(name);
+            Step { which, after_ms_min: 0, after_ms_max: None, without }
+        });
+    let sequence = Sequence { steps: steps.to_vec(), within_ms: Some(3 * SECOND_MS), same: None };
     let question = Question::Sequence(sequence);
     let compiled = Compiled::new(std::slice::from_ref(&question), &TimeZone::UTC, Room::Needed);
     let missing = Some(i64::MAX);
@@ -94,7 +94,7 @@ fn nothing_happens_between_two_milliseconds() {
     }
     // Two steps take two of them.
     for (more_ms, open) in [(1, false), (2, true)] {
-        let within_ms = 2 * SECOND_MS + more_ms;
+        let within_ms = Some(2 * SECOND_MS + more_ms);
         let question =
             Question::Sequence(Sequence { steps: steps.to_vec(), within_ms, same: None });
         let compiled = Compiled::new(std::slice::from_ref(&question), &TimeZone::UTC, Room::Needed);
@@ -110,11 +110,11 @@ fn nothing_happens_between_two_milliseconds() {
 fn what_is_gone_is_not_taken_for_absent() {
     let distinct = |from, until, sign, cents| {
         let ago = Ago { from_ms: Some(from * SECOND_MS), until_ms: until * SECOND_MS };
-        let number = Number { which: ANY, what: What::Distinct("price"), ago };
+        let number = Number { which: Which::ANY, what: What::Distinct("price"), ago };
         Question::Number(number, sign, Against::Cents(cents))
     };
     let period = Period::Back(2 * SECOND_MS);
-    let now_and_then = Question::Regularly { which: ANY, at_least: 1, of_last: 1, period };
+    let now_and_then = Question::Regularly { which: Which::ANY, at_least: 1, of_last: 1, period };
     let earlier = Happened { time_ms: START_MS + SECOND_MS, ..happened(10) };
     let mut copied: Vec<Happened> = [8, 9, 10].map(happened).to_vec();
     copied.push(earlier);
@@ -144,7 +144,7 @@ fn what_is_gone_is_not_taken_for_absent() {
 fn what_was_free_makes_no_sum_unknown() {
     for (sign, cents) in [(">=", 100), ("<=", -100)] {
         let ago = Ago::within(5 * SECOND_MS);
-        let number = Number { which: ANY, what: What::Sum("price"), ago };
+        let number = Number { which: Which::ANY, what: What::Sum("price"), ago };
         let question = Question::Number(number, sign, Against::Cents(cents));
         let room = Room::Only(1);
         let compiled = Compiled::new(std::slice::from_ref(&question), &TimeZone::UTC, room);
@@ -281,6 +281,9 @@ impl Asking<'_> {
         let moment = Moment { now_ms: NOW_MS, zone: &TimeZone::UTC };
         let matchers = self.compiled.project.matchers.iter();
         for matcher in matchers.filter(|m| m.event.is_empty() || m.event == event.name) {
+            if event.time_ms > matcher.until_ms {
+                continue;
+            }
             let property = matcher.take.property().map(|key| &event.properties[key]);
             let property = property.map(|value| given::json(value, &mut Dice::new(1)));
             if let Some(value) = matcher.take.of(property.as_ref(), moment) {

@@ -59,7 +59,7 @@ impl State {
         let passes = |filter: &Filter| filter.matches(value(&filter.key), moment);
         for matcher in matchers {
             let named = matcher.event.is_empty() || matcher.event == event.name;
-            if !named || !matcher.filters.iter().all(passes) {
+            if !named || event.time_ms > matcher.until_ms || !matcher.filters.iter().all(passes) {
                 continue;
             }
             let property = matcher.take.property().and_then(value);

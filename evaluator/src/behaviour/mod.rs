@@ -104,6 +104,11 @@ impl<'a> Seen<'a> {
         Range { after_ms, until_ms }
     }
 
+    /// Which instants those hits happened at that count.
+    pub fn range_of(self, of: Watched, ago: Ago) -> Range {
+        self.range(ago).and(of.during)
+    }
+
     /// Which instants a first or last time is asked to be one of.
     pub fn then(self, then: Then) -> Range {
         when::range(self, then)
@@ -135,18 +140,14 @@ impl<'a> Seen<'a> {
     /// What may be missing because the log didn't have it, hasn't been read for it, or belongs to
     /// an id that isn't known of.
     fn uncovered(self, of: Watched) -> Option<Gap> {
-        if let Some(why) = self.facts.incomplete {
-            return Some(Gap { until_ms: i64::MAX, why });
-        }
-        match self.facts.coverage.get(&of.matcher) {
-            Some(Coverage::Since(i64::MIN)) => None,
-            Some(Coverage::Since(since_ms)) => {
-                Some(Gap { until_ms: *since_ms, why: Unknown::Coverage })
-            }
-            Some(Coverage::Filling { .. }) | None => {
-                Some(Gap { until_ms: i64::MAX, why: Unknown::Filling })
-            }
-        }
+        let (until_ms, why) = match (self.facts.incomplete, self.facts.coverage.get(&of.matcher)) {
+            (Some(why), _) => (i64::MAX, why),
+            (None, Some(Coverage::Since(i64::MIN))) => return None,
+            (None, Some(Coverage::Since(since_ms))) => (*since_ms, Unknown::Coverage),
+            (None, Some(Coverage::Filling { .. }) | None) => (i64::MAX, Unknown::Filling),
+        };
+        // Of what is no hit nothing is missing.
+        Some(Gap { until_ms: until_ms.min(of.during.until_ms), why })
     }
 
     /// The same, and what is missing since a copy told that the hits which had pushed it out

@@ -119,7 +119,7 @@ fn order(left: (i128, i128), right: (i128, i128)) -> Ordering {
 
 /// What the number is, or may be.
 pub fn span(seen: Seen<'_>, number: &Number<Watched>) -> Span {
-    let range = seen.range(number.ago);
+    let range = seen.range_of(number.of, number.ago);
     match number.aggregate {
         Aggregate::Count => count(seen, number.of, range),
         Aggregate::Distinct => distinct(seen, number.of, range),
@@ -156,10 +156,10 @@ fn distinct(seen: Seen<'_>, of: Watched, range: Range) -> Span {
     let inside = values.all().filter(|hit| range.contains(hit.entry.time_ms()));
     let different: FxHashSet<_> = inside.map(|hit| hit.value).collect();
     // Of what was pushed out, the newest hit of each value is kept, of so many values. Before a
-    // range's end that is enough only if it ends now.
+    // range's end that is enough only if nothing newer is a hit.
     let full = values.older().len() >= usize::from(of.kept.k);
     let oldest = if full { values.older().last() } else { None };
-    let unseen = if range.until_ms == i64::MAX { oldest } else { values.older().next() };
+    let unseen = if range.until_ms == of.during.until_ms { oldest } else { values.older().next() };
     let pushed_out = unseen.filter(|hit| hit.entry.time_ms() > range.after_ms);
     let covered = seen.uncovered(of).filter(|gap| gap.reaches(range)).map(|gap| gap.why);
     at_least(different.len(), covered.or(pushed_out.map(|_| Unknown::Overflow)))
@@ -261,7 +261,7 @@ mod tests {
     /// A sum of which four of five events were pushed out, each of so many units.
     fn sum_of_five(units: i128) -> Span {
         let kept = Kept { keep: Keep::Numbers, k: 1, horizon_ms: 1_000 };
-        let of = Watched { matcher: MatcherId(1), kept };
+        let of = Watched { matcher: MatcherId(1), kept, during: Range::EVER };
         let (now_ms, mut record) = (1_790_000_000_000, Record::default());
         for tag in 1..=5 {
             let hit = Hit { entry: Entry::new(now_ms, tag), value: Value::number(units) };

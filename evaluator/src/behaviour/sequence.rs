@@ -12,19 +12,19 @@ use super::{Gap, Seen};
 
 /// Whether all steps came in order.
 pub(super) fn happened(seen: Seen<'_>, asked: &Sequence<Watched>) -> Result<bool, Unknown> {
-    let range = seen.range(asked.ago);
     let value = |hit: &Hit| if asked.same { hit.value } else { Value::NONE };
     let track = |of: Watched| {
+        let range = seen.range_of(of, asked.ago);
         let hits = seen.hits(of).into_iter().rev();
         let hits = hits.filter(|hit| range.contains(hit.entry.time_ms()));
         let moments = hits.map(|hit| (hit.entry.time_ms(), value(&hit))).collect();
-        Track { moments, gap: seen.gap(of, range) }
+        Track { moments, range, gap: seen.gap(of, range) }
     };
     let tracks: Vec<(&Step<Watched>, Track, Option<Track>)> =
         asked.steps.iter().map(|step| (step, track(step.of), step.without.map(track))).collect();
     let reaches = |assumed| {
         let mut steps = tracks.iter();
-        let first = steps.next().map(|(_, track, _)| Reached::first(track, range, assumed));
+        let first = steps.next().map(|(_, track, _)| Reached::first(track, assumed));
         let last = steps.fold(first, |before, (step, track, without)| {
             before.map(|before| before.follow(step, track, without.as_ref(), assumed))
         });
@@ -47,6 +47,8 @@ type Moments = Vec<(i64, Value)>;
 /// What is known of a step, or of what must not happen.
 struct Track {
     moments: Moments,
+    /// When it counts.
+    range: Range,
     gap: Option<Gap>,
 }
 
@@ -67,9 +69,9 @@ struct Reached {
 }
 
 impl Reached {
-    fn first(track: &Track, range: Range, assumed: Assumed) -> Reached {
+    fn first(track: &Track, assumed: Assumed) -> Reached {
         let gap = track.gap.filter(|_| assumed == Assumed::Most);
-        let open = gap.map(|gap| (range.after_ms.saturating_add(1), gap.until_ms));
+        let open = gap.map(|gap| (track.range.after_ms.saturating_add(1), gap.until_ms));
         Reached { moments: track.moments.clone(), open }
     }
 

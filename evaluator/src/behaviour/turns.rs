@@ -150,6 +150,8 @@ impl Seen<'_> {
             Some(Coverage::Since(since_ms)) if *since_ms > i64::MIN => known.push(*since_ms),
             _ => {}
         }
+        // After this nothing can be missing.
+        known.extend(Some(of.during.until_ms).filter(|until_ms| *until_ms < i64::MAX));
         known
     }
 }

@@ -7,8 +7,6 @@ use schemas::window::{Keep, Range, Value};
 
 use super::{Gap, Seen};
 
-const NS_PER_MS: i128 = 1_000_000;
-
 /// Whether the first time (of a matcher that keeps the earliest) or the last time lies there.
 pub(super) fn was(seen: Seen<'_>, asked: &When<Watched>) -> Result<bool, Unknown> {
     let range = range(seen, asked.then);
@@ -24,27 +22,19 @@ pub(super) fn was(seen: Seen<'_>, asked: &When<Watched>) -> Result<bool, Unknown
 
 /// The instants that are meant; none for a date that the clock never shows.
 pub(super) fn range(seen: Seen<'_>, then: Then) -> Range {
-    let ever = Range { after_ms: i64::MIN, until_ms: i64::MAX };
+    let around_ms = |date: Date| date.around_ms(seen.moment());
     let range = match then {
         Then::Ago(ago) => Some(seen.range(ago)),
         Then::Before(date) => {
-            around_ms(seen, date).map(|(_, next_ms)| Range { until_ms: next_ms - 1, ..ever })
+            around_ms(date).map(|(_, next_ms)| Range { until_ms: next_ms - 1, ..Range::EVER })
         }
-        Then::At(date) => around_ms(seen, date)
+        Then::At(date) => around_ms(date)
             .map(|(last_ms, next_ms)| Range { after_ms: next_ms - 1, until_ms: last_ms }),
         Then::After(date) => {
-            around_ms(seen, date).map(|(last_ms, _)| Range { after_ms: last_ms, ..ever })
+            around_ms(date).map(|(last_ms, _)| Range { after_ms: last_ms, ..Range::EVER })
         }
     };
     range.unwrap_or(Range { after_ms: seen.now_ms, until_ms: seen.now_ms })
-}
-
-/// The last millisecond that isn't after a date, and the first that isn't before it: events have
-/// no finer time, and dates do.
-fn around_ms(seen: Seen<'_>, date: Date) -> Option<(i64, i64)> {
-    let instant_ns = date.instant_ns(seen.moment())?;
-    let last_ms = i64::try_from(instant_ns.div_euclid(NS_PER_MS)).ok()?;
-    Some((last_ms, last_ms + i64::from(instant_ns.rem_euclid(NS_PER_MS) > 0)))
 }
 
 /// An earlier event than the one that is known may be missing.
@@ -82,9 +72,10 @@ fn last_was(found_ms: Option<i64>, gap: Option<Gap>, range: Range) -> Result<boo
 
 /// Whether the n-th newest value in the range passed.
 pub(super) fn latest_passes(seen: Seen<'_>, asked: &Latest<Watched>) -> Result<bool, Unknown> {
-    let range = seen.range(asked.ago);
+    let range = seen.range_of(asked.of, asked.ago);
     let mut inside = seen.values(asked.of).newest().filter(|hit| {
-        // Newest first, and the range ends now: the n-th inside is the n-th of all.
+        // Newest first, and nothing newer than the range is a hit: the n-th inside is the n-th
+        // of all.
         range.contains(hit.entry.time_ms())
     });
     let nth = inside.nth(usize::from(asked.nth) - 1);
@@ -115,6 +106,7 @@ mod tests {
     const FIRST: Watched = Watched {
         matcher: MatcherId(0),
         kept: Kept { keep: Keep::Earliest, k: 1, horizon_ms: FOREVER_MS },
+        during: Range::EVER,
     };
 
     /// Where the clock skips the hour after two on 29 March 2026.
@@ -133,7 +125,7 @@ mod tests {
         let second = date("2026-03-29T00:00:01Z");
         let between = date("2026-03-29T00:00:01.000000001Z");
         let skipped = date("2026-03-29 02:30");
-        let first_ms = 1_774_742_401_000;
+        let (first_ms, skipped_ms) = (1_774_742_401_000, 1_774_747_800_000);
         for (time_ms, then, answer) in [
             (first_ms - 1, Then::Before(second), true),
             (first_ms, Then::Before(second), false),
@@ -147,14 +139,25 @@ mod tests {
             (first_ms + 1, Then::At(between), false),
             (first_ms, Then::After(between), false),
             (first_ms + 1, Then::After(between), true),
-            (first_ms, Then::Before(skipped), false),
-            (first_ms, Then::After(skipped), false),
+            // Half past two isn't shown: it is half past three.
+            (skipped_ms - 1, Then::Before(skipped), true),
+            (skipped_ms, Then::Before(skipped), false),
+            (skipped_ms, Then::At(skipped), true),
+            (skipped_ms, Then::After(skipped), false),
+            (skipped_ms + 1, Then::After(skipped), true),
+            (first_ms, Then::Before(date("9999-12-31")), true),
+            (first_ms, Then::After(date("9999-12-31")), false),
+            // A day before this now is no time of that clock.
+            (first_ms, Then::Before(Date::Back(1, 'd')), false),
+            (first_ms, Then::After(Date::Back(1, 'd')), false),
         ] {
             let mut facts = Facts::default();
             facts.record.fold(FIRST.matcher, FIRST.kept, Entry::new(time_ms, 1).into());
             facts.coverage =
                 Arc::new([(FIRST.matcher, Coverage::Since(i64::MIN))].into_iter().collect());
-            let seen = |facts| Seen { facts, zone: &zone, now_ms: first_ms + 86_400_000 };
+            // Half past two, a day after the clock skipped it.
+            let seen =
+                |facts| Seen { facts, zone: &zone, now_ms: skipped_ms - 3_600_000 + 86_400_000 };
             let asked = When { of: FIRST, then };
             assert_eq!(was(seen(&facts), &asked), Ok(answer), "{time_ms}, {then:?}");
         }
@@ -166,11 +169,12 @@ mod tests {
         let filling = [(FIRST.matcher, Coverage::Filling { percent: 5 })];
         let coverage = Arc::new(filling.into_iter().collect());
         let facts = Facts { coverage, ..Facts::default() };
-        let seen = Seen { facts: &facts, zone: &zone, now_ms: 1_790_000_000_000 };
+        // Half past two, a day after the clock skipped it.
+        let seen = Seen { facts: &facts, zone: &zone, now_ms: 1_774_744_200_000 + 86_400_000 };
         for (then, answer) in [
             (Then::At(date("2026-03-29T00:00:01.0005Z")), Ok(false)),
-            (Then::Before(date("2026-03-29 02:30")), Ok(false)),
-            (Then::After(date("2026-03-29 02:30")), Ok(false)),
+            (Then::Before(Date::Back(1, 'd')), Ok(false)),
+            (Then::After(Date::Back(1, 'd')), Ok(false)),
             (Then::At(date("2026-03-29T00:00:01Z")), Err(Unknown::Filling)),
         ] {
             assert_eq!(was(seen, &When { of: FIRST, then }), answer, "{then:?}");

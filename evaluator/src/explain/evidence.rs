@@ -78,7 +78,7 @@ pub(super) fn of<'a>(
         }
         Behaviour::Latest(asked) => {
             let hits = seen.counted(asked.of);
-            vec![look.at(Role::Latest, asked.of, seen.range(asked.ago), hits)]
+            vec![look.at(Role::Latest, asked.of, seen.range_of(asked.of, asked.ago), hits)]
         }
         Behaviour::Regularly(asked) => {
             let (range, hits) = (seen.periods_range(asked), seen.counted(asked.of));
@@ -103,7 +103,8 @@ impl<'a> Look<'a> {
         };
         let known = self.seen.facts.unknown.is_none();
         let span = known.then(|| self.seen.number(number));
-        Evidence { number: span, ..self.at(role, number.of, self.seen.range(number.ago), hits) }
+        let range = self.seen.range_of(number.of, number.ago);
+        Evidence { number: span, ..self.at(role, number.of, range, hits) }
     }
 
     fn sequence(self, asked: &Sequence<Watched>) -> Vec<Evidence<'a>> {
@@ -117,7 +118,7 @@ impl<'a> Look<'a> {
     }
 
     fn inside(self, role: Role, of: Watched, ago: Ago) -> Evidence<'a> {
-        self.at(role, of, self.seen.range(ago), self.seen.counted(of))
+        self.at(role, of, self.seen.range_of(of, ago), self.seen.counted(of))
     }
 
     fn at(self, role: Role, of: Watched, range: Range, mut hits: Vec<Hit>) -> Evidence<'a> {

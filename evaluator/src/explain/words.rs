@@ -5,9 +5,9 @@ use schemas::behaviour::{
 };
 use schemas::catalog::{Matcher, Project, Take};
 use schemas::decimal::written;
-use schemas::filter::Filter;
+use schemas::filter::{Date, Filter};
 use schemas::time::length;
-use schemas::window::{FOREVER_MS, Keep};
+use schemas::window::{FOREVER_MS, Keep, Range};
 
 use crate::behaviour::Span;
 
@@ -31,7 +31,7 @@ impl<'a> Words<'a> {
                 });
                 let test = test.unwrap_or_else(|| "passes".to_owned());
                 let (nth, event) = (nth(asked.nth), self.event(asked.of));
-                format!("of the {nth} {event} {}: {test}", range(asked.ago))
+                format!("of the {nth} {event} {}: {test}", when(asked.of, asked.ago))
             }
             Behaviour::Regularly(asked) => {
                 let (event, periods) = (self.event(asked.of), periods(asked.period));
@@ -54,7 +54,7 @@ impl<'a> Words<'a> {
             Aggregate::Smallest => "the smallest",
             Aggregate::Largest => "the largest",
         };
-        format!("{word} of {} {}", self.name(number.of), range(number.ago))
+        format!("{word} of {} {}", self.name(number.of), when(number.of, number.ago))
     }
 
     /// The other side of a comparison.
@@ -96,7 +96,8 @@ impl<'a> Words<'a> {
         let same = asked.steps.first().filter(|_| asked.same);
         let property = same.and_then(|step| self.matcher(step.of)?.take.property());
         let same = property.map(|key| format!(", with one `{key}`")).unwrap_or_default();
-        format!("{} {}{same}", steps.join(", then "), range(asked.ago))
+        let when = asked.steps.first().map(|step| when(step.of, asked.ago)).unwrap_or_default();
+        format!("{} {when}{same}", steps.join(", then "))
     }
 
     fn step(self, step: &Step<Watched>) -> String {
@@ -125,6 +126,21 @@ pub fn event(matcher: &Matcher) -> String {
     }
     let filters: Vec<String> = matcher.filters.iter().map(Filter::words).collect();
     format!("{event} ({})", filters.join(" and "))
+}
+
+/// When those events happened that count.
+fn when(of: Watched, ago: Ago) -> String {
+    if of.during == Range::EVER {
+        return range(ago);
+    }
+    let Range { after_ms, until_ms } = of.during;
+    let after = Some(after_ms).filter(|after_ms| *after_ms > Range::EVER.after_ms);
+    let before = Some(until_ms).filter(|until_ms| *until_ms < Range::EVER.until_ms);
+    let after = after.map(|after_ms| format!("after {}", Date::of_ms(after_ms).words()));
+    let before = before.map(|until_ms| format!("before {}", Date::of_ms(until_ms + 1).words()));
+    let ago = Some(ago).filter(|ago| *ago != Ago::within(FOREVER_MS)).map(range);
+    let said: Vec<String> = [after, before, ago].into_iter().flatten().collect();
+    said.join(" and ")
 }
 
 /// A stretch of time back from now.

@@ -154,6 +154,35 @@ fn a_condition_tells_which_events_it_looks_at() {
     assert_eq!(number(), Value::Null, "it isn't known");
 }
 
+/// What lies outside isn't missing, whatever the log lacks.
+#[test]
+fn what_counts_between_dates_is_told_with_them() {
+    let members = "members: { did: a, after: '2023-11-14 22:00', before: '2023-11-14 22:13:20', \
+                   count: '>= 2' }\n";
+    let steps = "members: { sequence: [ { did: a }, { did: b } ], after: '2023-11-14 22:00' }\n";
+    let shop = Shop::with(&[
+        ("shop/project.yaml", "token: phc_shop\nsecrets: [ phs_shop ]\n"),
+        ("shop/cohorts/once.yaml", members),
+        ("shop/cohorts/steps.yaml", steps),
+    ]);
+    [-1_000_000, -1, 0].iter().for_each(|ms| shop.did("ann", "a", *ms));
+    cover(&shop, Coverage::Since(NOON_MS - 800_000));
+    let asked = |cohort: &str| {
+        let explained = ask(&shop, &format!("cohort={cohort}&distinct_id=ann"), &[]).json();
+        explained["cohorts"][0]["members"].clone()
+    };
+    let (once, seen) = (asked("once"), &asked("once")["seen"][0]);
+    let (after, before) = ("2023-11-14T22:00:00Z", "2023-11-14T22:13:20Z");
+    let said = format!("the count of `a` after {after} and before {before} >= 2");
+    assert_eq!((&once["events"], &once["truth"]), (&json!(said), &json!("false")), "{once:#}");
+    assert_eq!((&seen["in_all"], &seen["number"]["said"]), (&json!(1), &json!("1")), "{seen:#}");
+    let ends = (&json!("2023-11-14T22:00:00.000Z"), &json!("2023-11-14T22:13:19.999Z"));
+    assert_eq!((&seen["after"], &seen["until"]), ends, "{seen:#}");
+    assert_eq!(asked("steps")["events"], format!("`a`, then `b` after {after}"));
+    cover(&shop, Coverage::Since(NOON_MS - 799_999));
+    assert_eq!(asked("once")["seen"][0]["number"]["said"], "1 or more");
+}
+
 #[test]
 fn what_the_request_says_of_the_person_wins() {
     let shop = Shop::open();

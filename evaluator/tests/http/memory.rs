@@ -150,7 +150,8 @@ impl Kept {
         let record = state.records.entry(event.distinct_id.clone().into_owned());
         let record = record.or_default();
         let watching = self.project.gate.at(&event.name);
-        for matcher in watching.matchers.iter().map(|at| &self.project.matchers[*at]) {
+        let watching = watching.matchers.iter().map(|at| &self.project.matchers[*at]);
+        for matcher in watching.filter(|matcher| stamp.time_ms() <= matcher.until_ms) {
             record.fold(matcher.id, matcher.kept, stamp.into());
         }
         let properties = event.properties.map_or("{}", |object| object.written());

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use fastrand::Rng;
+use schemas::filter::Date;
 use schemas::forgetting::EVENT;
 
 /// How far ahead of its record an event may be.
@@ -21,21 +22,68 @@ pub struct Sent {
     pub time_ms: i64,
 }
 
-/// "Did that, with a price above so much, so often within so long."
+/// "Did that, with a price above so much, so often then."
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     name: &'static str,
     above: Option<i64>,
     comparison: &'static str,
     n: usize,
-    within_s: i64,
+    when: When,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// So many seconds until now.
+    Within(i64),
+    /// After one instant, or before another, or both, in epoch milliseconds.
+    Between(Option<i64>, Option<i64>),
 }
 
 /// What people do.
 pub const NAMES: [&str; 3] = ["add", "buy", "look"];
 
+impl When {
+    fn random(rng: &mut Rng, now_ms: i64) -> When {
+        if rng.u8(..4) > 0 {
+            return When::Within([5, 30, 120, 600][rng.usize(..4)]);
+        }
+        let one_ms = now_ms + rng.i64(-300_000..100_000);
+        let other_ms = one_ms + rng.i64(2..200_000);
+        match rng.u8(..3) {
+            0 => When::Between(Some(one_ms), None),
+            1 => When::Between(None, Some(one_ms)),
+            _ => When::Between(Some(one_ms), Some(other_ms)),
+        }
+    }
+
+    fn yaml(self) -> String {
+        let dated = |key: &str, time_ms: Option<i64>| {
+            time_ms.map(|time_ms| format!("{key}: \"{}\"", Date::of_ms(time_ms).words()))
+        };
+        match self {
+            When::Within(seconds) => format!("within: {seconds}s"),
+            When::Between(after_ms, before_ms) => {
+                let dates = [dated("after", after_ms), dated("before", before_ms)];
+                dates.into_iter().flatten().collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+
+    fn has(self, time_ms: i64, now_ms: i64) -> bool {
+        match self {
+            When::Within(seconds) => time_ms > now_ms - seconds * 1_000,
+            When::Between(after_ms, before_ms) => {
+                after_ms.is_none_or(|after_ms| time_ms > after_ms)
+                    && before_ms.is_none_or(|before_ms| time_ms < before_ms)
+            }
+        }
+    }
+}
+
 impl Rule {
-    pub fn random(rng: &mut Rng) -> Rule {
+    /// A rule whose dates lie around now.
+    pub fn random(rng: &mut Rng, now_ms: i64) -> Rule {
         let pick = |rng: &mut Rng| ["=", "!=", ">", ">=", "<", "<="][rng.usize(..6)];
         let comparison = pick(rng);
         Rule {
@@ -44,18 +92,19 @@ impl Rule {
             comparison,
             // A count that holds always, or never, is refused.
             n: rng.usize(usize::from(matches!(comparison, ">=" | "<"))..5),
-            within_s: [5, 30, 120, 600][rng.usize(..4)],
+            when: When::random(rng, now_ms),
         }
     }
 
     /// The rule as an analyst writes it.
     pub fn yaml(&self) -> String {
-        let Rule { name, above, comparison, n, within_s } = self;
+        let Rule { name, above, comparison, n, when } = self;
         let filter = above.map(|above| format!(", where: {{ price: \"> {above}\" }}"));
         let filter = filter.unwrap_or_default();
         format!(
-            "rules: [{{ when: {{ did: {name}, count: \"{comparison} {n}\", within: {within_s}s\
-             {filter} }}, rollout: 100% }}]\n"
+            "rules: [{{ when: {{ did: {name}, count: \"{comparison} {n}\", {}{filter} }}, \
+             rollout: 100% }}]\n",
+            when.yaml()
         )
     }
 
@@ -82,8 +131,7 @@ impl Rule {
             let time_ms = earliest.entry(event.id).or_insert(event.time_ms);
             *time_ms = (*time_ms).min(event.time_ms);
         }
-        let inside = earliest.values().filter(|time_ms| **time_ms > now - self.within_s * 1_000);
-        let count = inside.count();
+        let count = earliest.values().filter(|time_ms| self.when.has(**time_ms, now)).count();
         Some(match self.comparison {
             "=" => count == self.n,
             "!=" => count != self.n,

@@ -165,8 +165,9 @@ impl World {
     /// Analysts change `count` of the flags, and the node takes that up.
     pub fn edit(&mut self, count: usize) {
         self.rules_before = self.rules.clone();
+        let now_ms = self.now_ms();
         for _ in 0..count {
-            let rule = Rule::random(&mut self.rng);
+            let rule = Rule::random(&mut self.rng, now_ms);
             match self.rules.len() {
                 FLAGS => {
                     let at = self.rng.usize(..FLAGS);

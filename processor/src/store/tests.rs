@@ -22,6 +22,7 @@ const EVER: Kept = Kept { keep: Keep::Earliest, k: 1, horizon_ms: i64::MAX };
 
 fn catalog() -> Catalog {
     let matcher = Matcher {
+        until_ms: i64::MAX,
         id: MATCHER,
         event: "added to cart".to_owned(),
         filters: Vec::new(),

@@ -1,5 +1,6 @@
 //! What both YAML and PostHog's JSON can ask of a person's events, and how much that needs kept.
 
+use super::dates::Dates;
 use super::draft::{Draft, MatcherDraft};
 use crate::behaviour::{
     Aggregate, Ago, Behaviour, Compared, Number, Operand, Period, Regularly, Sequence, Step, Then,
@@ -20,6 +21,8 @@ pub(super) struct Events {
     pub name: String,
     /// All must hold.
     pub filters: Vec<Filter>,
+    /// When they happened.
+    pub dates: Dates,
 }
 
 /// Why something isn't kept: more of a person than is allowed for one matcher.
@@ -27,9 +30,19 @@ pub(super) struct Events {
 pub(super) struct TooMuch(pub String);
 
 impl Events {
+    /// All events of a name.
+    pub fn named(name: String) -> Events {
+        Events { name, filters: Vec::new(), dates: Dates::ANY }
+    }
+
     /// Any event at all.
     pub fn any() -> Events {
-        Events { name: String::new(), filters: Vec::new() }
+        Events::named(String::new())
+    }
+
+    /// Those of them between two dates.
+    pub fn between(self, dates: Dates) -> Events {
+        Events { dates, ..self }
     }
 
     /// How often they happened then, compared with a given number.
@@ -37,6 +50,8 @@ impl Events {
         let k = comparison.entries_needed(n);
         let needs = match ago.until_ms {
             0 => Kept::newest(k, ago.from_ms),
+            // Of so long a time, what newer events push out may be asked for.
+            _ if ago.from_ms == FOREVER_MS => Kept::newest(k.max(ENTRIES_SUMMED), FOREVER_MS),
             // Newer events push nothing out of a stretch as long as the range.
             until_ms => stretches(k, ago.from_ms - until_ms, ago.from_ms)?,
         };
@@ -103,7 +118,8 @@ impl Events {
 
     /// These events, with what is taken of each and how much is kept.
     pub fn taking(self, take: Take, needs: Kept) -> MatcherDraft {
-        MatcherDraft { event: self.name, filters: self.filters, take, needs }
+        let Events { name, filters, dates } = self;
+        MatcherDraft { event: name, filters, dates, take, needs }
     }
 }
 

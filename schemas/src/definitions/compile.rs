@@ -10,7 +10,7 @@ use super::draft::{Draft, FlagDraft, GroupType, MatcherDraft, ProjectDraft};
 use super::problem::{Problem, Problems};
 use super::references::{cycles, missing_cohorts, missing_group_types, order, rules_of};
 use crate::behaviour::Watched;
-use crate::catalog::{Matcher, Project, Registry};
+use crate::catalog::{Matcher, Project, Registered, Registry};
 use crate::cohort::{Cohort, CohortIndex, Condition};
 use crate::fault::Fault;
 use crate::flag::{Aggregation, ConfigVersion, Flag, FlagIndex, Rule, Rules, enrollment_key};
@@ -122,7 +122,7 @@ fn matchers(
     draft: &ProjectDraft,
     sharing: &Sharing,
     registry: &mut Registry,
-) -> (Vec<Matcher>, BTreeMap<String, Watched>) {
+) -> (Vec<Matcher>, BTreeMap<String, Registered>) {
     let mut numbers = BTreeMap::new();
     let mut matchers = Vec::new();
     for (text, (draft, kept)) in needed(draft, sharing) {
@@ -131,11 +131,11 @@ fn matchers(
             id: registered.id,
             event: draft.event.clone(),
             filters: draft.filters.clone(),
+            until_ms: draft.dates.range(&sharing.zone).until_ms,
             take: draft.take.clone(),
             kept: registered.kept,
         });
-        let watched = Watched { matcher: registered.id, kept: registered.kept };
-        numbers.insert(text, watched);
+        numbers.insert(text, registered);
     }
     (matchers, numbers)
 }
@@ -169,7 +169,7 @@ fn person_keys(draft: &ProjectDraft) -> FxHashSet<String> {
 pub(super) struct Resolver {
     pub sharing: Sharing,
     /// Of every matcher that the drafts name, by its text.
-    pub numbers: BTreeMap<String, Watched>,
+    pub numbers: BTreeMap<String, Registered>,
     pub places: BTreeMap<String, CohortIndex>,
     /// By key, and by id where no key is like it.
     pub flags: BTreeMap<String, FlagIndex>,
@@ -184,9 +184,10 @@ impl Resolver {
             Draft::Any(inner) => Condition::Any(self.conditions(inner)),
             Draft::Not(inner) => Condition::Not(Box::new(self.condition(inner))),
             // Every draft's matcher was numbered before.
-            Draft::Behaviour(behaviour) => Condition::Behaviour(
-                behaviour.map(&mut |matcher| self.numbers[&self.sharing.text(matcher)]),
-            ),
+            Draft::Behaviour(behaviour) => Condition::Behaviour(behaviour.map(&mut |matcher| {
+                let Registered { id, kept } = self.numbers[&self.sharing.text(matcher)];
+                Watched { matcher: id, kept, during: matcher.dates.range(&self.sharing.zone) }
+            })),
             Draft::Listed(ids) => Condition::Listed(ids.clone()),
             Draft::Person(filter) => Condition::Person(filter.clone()),
             Draft::Group(GroupType::Named(of, _), filter) => {

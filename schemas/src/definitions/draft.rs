@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 
+use super::dates::Dates;
 use super::problem::Place;
 use crate::behaviour::Behaviour;
 use crate::catalog::Take;
@@ -15,7 +16,7 @@ use crate::filter::{Filter, PropertyMatching};
 use crate::flag::{Flag, FlagAnswer, Holdout, Release, Variant};
 use crate::flag_value::FlagValue;
 use crate::ids::ProjectId;
-use crate::window::{Keep, Kept};
+use crate::window::{Keep, Kept, Range};
 
 /// A project as its files describe it.
 #[derive(Debug)]
@@ -121,6 +122,7 @@ pub(super) struct MatcherDraft {
     /// Empty for any event.
     pub event: String,
     pub filters: Vec<Filter>,
+    pub dates: Dates,
     pub take: Take,
     pub needs: Kept,
 }
@@ -160,6 +162,15 @@ impl Draft {
     /// A question about the person's events.
     pub fn asking(behaviour: Behaviour<MatcherDraft>) -> Draft {
         Draft::Behaviour(Box::new(behaviour))
+    }
+
+    /// What is asked of each, together.
+    pub fn each<T>(of: Vec<T>, asked: impl Fn(T) -> Draft) -> Draft {
+        let mut all: Vec<Draft> = of.into_iter().map(asked).collect();
+        match (all.pop(), all.is_empty()) {
+            (Some(only), true) => only,
+            (last, _) => Draft::All(all.into_iter().chain(last).collect()),
+        }
     }
 
     /// This condition, or its opposite.
@@ -211,6 +222,12 @@ impl MatcherDraft {
         };
         if self.filters.iter().chain(passes).any(Filter::is_of_dates) {
             parts.push(json!(["zone", zone.iana_name()]));
+        }
+        // What happened before a date can be told apart when it is asked for, and what pushes it
+        // out can't.
+        let until_ms = self.dates.range(zone).until_ms;
+        if until_ms < Range::EVER.until_ms {
+            parts.push(json!(["until", until_ms]));
         }
         Value::Array(parts).to_string()
     }

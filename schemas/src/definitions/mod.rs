@@ -8,6 +8,7 @@ mod behaviours;
 mod carried;
 mod compile;
 mod condition;
+mod dates;
 mod dependencies;
 mod draft;
 mod example;

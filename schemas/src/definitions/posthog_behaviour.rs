@@ -8,15 +8,15 @@ use serde_json::Value;
 
 use super::behaviours::{self, Events, TooMuch};
 use super::condition::COUNT_MAX;
+use super::dates::{Dates, Stretch};
 use super::draft::Draft;
 use super::posthog_leaf::{json_of, property_filter};
 use crate::behaviour::{Ago, Period, Step, Then};
 use crate::comparison::Comparison;
 use crate::fault::Fault;
 use crate::filter::{Date, Filter, PropertyMatching};
-use crate::time::{
-    DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, WINDOW_MS_MAX, parse_relative_ms, parse_timestamp_ms,
-};
+use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, WINDOW_MS_MAX, parse_relative_ms};
+use crate::window::FOREVER_MS;
 
 /// The condition of a behavioural leaf, negation left aside. What PostHog can do and Sluice
 /// can't is a fault in its place.
@@ -32,19 +32,21 @@ fn asked(leaf: &Value, matching: PropertyMatching) -> Result<Draft, Fault> {
     let filters = event_filters(leaf, matching)?;
     let kind = leaf.get("value").and_then(Value::as_str).unwrap_or_default();
     let filtered = !filters.is_empty();
-    let events = Events { name, filters };
+    let events = Events { filters, ..Events::named(name) };
     match kind {
-        "performed_event" => match then(leaf)? {
-            Then::Ago(ago) => Ok(events.count((Comparison::AtLeast, 1), ago)?),
-            then => Ok(events.last(then)),
-        },
+        "performed_event" => {
+            let Stretch { dates, ago } = stretch(leaf)?;
+            Ok(events.between(dates).count((Comparison::AtLeast, 1), ago)?)
+        }
         "performed_event_multiple" => multiple(leaf, events),
         // HogQL asks `first_time_for_user`, whose filters are asked of the first event ever.
         "performed_event_first_time" if filtered => Err(Fault::unsupported(
             "`event_filters` on a first time aren't supported: PostHog asks them of the first \
              event alone, whose properties aren't kept",
         )),
-        "performed_event_first_time" => Ok(events.first(then(leaf)?)),
+        "performed_event_first_time" => {
+            Ok(Draft::each(stretch(leaf)?.thens(), |then| events.clone().first(then)))
+        }
         // It is the same question twice, of two windows, so filters belong to both.
         "stopped_performing_event" => Ok(events.last(Then::Ago(quiet(leaf)?))),
         // HogQL leaves filters out of these three without a word.
@@ -71,7 +73,8 @@ fn multiple(leaf: &Value, events: Events) -> Result<Draft, Fault> {
     let n = u16::try_from(n).ok().filter(|n| *n <= COUNT_MAX).ok_or_else(|| {
         Fault::unsupported(format!("a count of {n} is more than the {COUNT_MAX} that Sluice keeps"))
     })?;
-    let ago = window(leaf)?;
+    let Stretch { dates, ago } = stretch(leaf)?;
+    let events = events.between(dates);
     let some_may_be_meant = match comparison {
         Comparison::AtMost => n >= 1,
         Comparison::Less => n >= 2,
@@ -88,16 +91,19 @@ fn multiple(leaf: &Value, events: Events) -> Result<Draft, Fault> {
 /// `latest_0 < latest_1 AND latest_1 <= latest_0 + INTERVAL`.
 fn sequence(leaf: &Value, first: Events) -> Result<Draft, Fault> {
     let then = event(leaf, "seq_event", "seq_event_type")?;
-    let then = Events { name: then, filters: Vec::new() };
-    let ago = window(leaf)?;
+    let Stretch { dates, ago } = stretch(leaf)?;
     let after_ms_max = length_ms(leaf, "seq_time_value", "seq_time_interval")?;
     let step = |events: Events, after_ms_max| Step {
-        of: events.step(None, ago.from_ms),
+        of: events.between(dates).step(None, ago.from_ms),
         after_ms_min: 0,
         after_ms_max,
         without: None,
     };
-    Ok(behaviours::sequence(vec![step(first, i64::MAX), step(then, after_ms_max)], ago, false))
+    Ok(behaviours::sequence(
+        vec![step(first, i64::MAX), step(Events::named(then), after_ms_max)],
+        ago,
+        false,
+    ))
 }
 
 /// In at least `min_periods` of the last `total_periods`, counted back from now: period 0 is
@@ -171,48 +177,53 @@ fn explicit<'v>(leaf: &'v Value, key: &str) -> Option<&'v Value> {
     leaf.get(key).filter(|value| !value.is_null())
 }
 
-/// When it happened: a window, or after a date, where `explicit_datetime` is one, and nothing says
-/// until when. By the clock of the project's time zone where it has none, as
-/// `relative_date_parse` has it.
-fn then(leaf: &Value) -> Result<Then, Fault> {
-    let since = explicit(leaf, "explicit_datetime").and_then(Value::as_str);
-    let is_open = explicit(leaf, "explicit_datetime_to").is_none();
-    match since.filter(|_| is_open).and_then(Date::absolute) {
-        Some(date) => Ok(Then::After(date)),
-        None => window(leaf).map(Then::Ago),
-    }
-}
-
 /// When it happened: `explicit_datetime`, which wins, until `explicit_datetime_to`; else
-/// `time_value` of `time_interval`.
-fn window(leaf: &Value) -> Result<Ago, Fault> {
+/// `time_value` of `time_interval`. Either end may be so long ago, or a date, by the clock of the
+/// project's time zone where it has none, as `relative_date_parse` has it. A day that is the end
+/// is in.
+fn stretch(leaf: &Value) -> Result<Stretch, Fault> {
     let Some(since) = explicit(leaf, "explicit_datetime") else {
         if explicit(leaf, "explicit_datetime_to").is_some() {
             let message = "`explicit_datetime_to` without `explicit_datetime` isn't supported: \
                            PostHog's queries ignore it, and its realtime cohorts don't";
             return Err(Fault::unsupported(message));
         }
-        return Ok(Ago::within(length_ms(leaf, "time_value", "time_interval")?));
+        return Ok(Ago::within(length_ms(leaf, "time_value", "time_interval")?).into());
     };
-    let from_ms = relative_ms(since)?;
-    let until_ms = explicit(leaf, "explicit_datetime_to").map_or(Ok(0), relative_ms)?;
-    if from_ms <= until_ms {
+    let (after, from_ms) = match edge(since, Date::absolute)? {
+        Edge::Date(date) => (Some(date), FOREVER_MS),
+        Edge::Ago(from_ms) => (None, from_ms),
+    };
+    let until = explicit(leaf, "explicit_datetime_to").map(|until| edge(until, Date::end_of));
+    let (before, until_ms) = match until.transpose()? {
+        Some(Edge::Date(date)) => (Some(date), 0),
+        Some(Edge::Ago(until_ms)) => (None, until_ms),
+        None => (None, 0),
+    };
+    let dates = Dates { after, before };
+    if from_ms <= until_ms || dates.are_nothing() {
         return Err(Fault::unsupported(format!(
             "the time since {since} has no end after its beginning"
         )));
     }
-    Ok(Ago { from_ms, until_ms })
+    Ok(Stretch { dates, ago: Ago { from_ms, until_ms } })
 }
 
-fn relative_ms(value: &Value) -> Result<i64, Fault> {
+/// Where a stretch of time begins, or ends.
+enum Edge {
+    Date(Date),
+    /// So many milliseconds ago.
+    Ago(i64),
+}
+
+fn edge(value: &Value, date: impl Fn(&str) -> Option<Date>) -> Result<Edge, Fault> {
     let text = value.as_str().unwrap_or_default();
-    parse_relative_ms(text).ok_or_else(|| match parse_timestamp_ms(text) {
-        Some(_) => Fault::unsupported(format!(
-            "{value} is a date: a window that doesn't move with the clock isn't supported"
-        )),
-        None => Fault::unsupported(format!(
-            "{value} isn't supported as an end of a window: only the like of `-5M`, up to 400 days"
-        )),
+    let relative = || parse_relative_ms(text).map(Edge::Ago);
+    date(text).map(Edge::Date).or_else(relative).ok_or_else(|| {
+        Fault::unsupported(format!(
+            "{value} isn't supported as an end of a window: only a date, or the like of `-5M`, up \
+             to 400 days"
+        ))
     })
 }
 

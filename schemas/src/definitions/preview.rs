@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::compile::{Resolver, Sharing};
+use super::dates::Dates;
 use super::draft::{Draft, MatcherDraft};
 use super::problem::{Place, Problem, Problems, suggestion};
 use super::references::missing_group_type;
 use super::{node, yaml};
-use crate::behaviour::Watched;
-use crate::catalog::Project;
+use crate::catalog::{Project, Registered};
 use crate::cohort::Condition;
 
 /// The code of a condition that nothing is kept for.
@@ -67,25 +67,26 @@ pub fn preview(project: &Project, text: &str) -> Result<Preview, Vec<Problem>> {
 }
 
 /// The project's matchers by their canonical text.
-fn numbers(project: &Project) -> BTreeMap<String, Watched> {
+fn numbers(project: &Project) -> BTreeMap<String, Registered> {
     let numbered = project.matchers.iter().map(|matcher| {
         let draft = MatcherDraft {
             event: matcher.event.clone(),
             filters: matcher.filters.clone(),
+            dates: Dates::until(matcher.until_ms),
             take: matcher.take.clone(),
             needs: matcher.kept,
         };
         (
             draft.canonical(project.id, &project.time_zone),
-            Watched { matcher: matcher.id, kept: matcher.kept },
+            Registered { id: matcher.id, kept: matcher.kept },
         )
     });
-    let mut numbers: BTreeMap<String, Watched> = BTreeMap::new();
-    for (canonical, watched) in numbered {
+    let mut numbers: BTreeMap<String, Registered> = BTreeMap::new();
+    for (canonical, registered) in numbered {
         // Beside a matcher that is raised, the one before it goes on for a while.
-        let known = numbers.entry(canonical).or_insert(watched);
-        if watched.matcher > known.matcher {
-            *known = watched;
+        let known = numbers.entry(canonical).or_insert(registered);
+        if registered.id > known.id {
+            *known = registered;
         }
     }
     numbers
@@ -94,7 +95,7 @@ fn numbers(project: &Project) -> BTreeMap<String, Watched> {
 /// What is kept of a project's people.
 struct Kept<'p> {
     project: &'p Project,
-    numbers: BTreeMap<String, Watched>,
+    numbers: BTreeMap<String, Registered>,
     missing: Vec<String>,
 }
 

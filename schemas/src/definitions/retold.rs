@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::condition;
+use super::dates::{Dates, Stretch};
 use super::draft::{Draft, GroupType, MatcherDraft};
 use super::node;
 use super::problem::Problems;
@@ -92,12 +93,13 @@ fn behaviour(behaviour: &Behaviour<MatcherDraft>) -> Option<Value> {
             if left.aggregate == Aggregate::Count =>
         {
             let mut told = events("did", &left.of)?;
+            let stretch = Stretch { dates: left.of.dates, ago: left.ago };
             // A count is whole; another number would be read back as something else.
             let count = format!("{} {}", comparison.sign(), number.units() / ONE);
             if count != ">= 1" {
                 told.insert("count".to_owned(), json!(count));
             }
-            when(&mut told, left.ago);
+            when(&mut told, stretch)?;
             Some(Value::Object(told))
         }
         Behaviour::When(asked) => moment(asked),
@@ -118,7 +120,7 @@ fn moment(asked: &When<MatcherDraft>) -> Option<Value> {
         return Some(Value::Object(told));
     }
     let mut told = events(word, &asked.of)?;
-    when(&mut told, ago);
+    when(&mut told, ago.into())?;
     Some(Value::Object(told))
 }
 
@@ -149,7 +151,8 @@ fn sequence(asked: &Sequence<MatcherDraft>) -> Option<Value> {
     });
     let steps: Option<Vec<Value>> = steps.collect();
     let mut told = Map::from_iter([("sequence".to_owned(), json!(steps?))]);
-    when(&mut told, asked.ago);
+    let dates = asked.steps.first().map_or(Dates::ANY, |step| step.of.dates);
+    when(&mut told, Stretch { dates, ago: asked.ago })?;
     Some(Value::Object(told))
 }
 
@@ -168,13 +171,21 @@ fn events(word: &str, of: &MatcherDraft) -> Option<Map<String, Value>> {
     Some(told)
 }
 
-fn when(told: &mut Map<String, Value>, ago: Ago) {
+/// Of a time that is so long ago and between dates YAML has no words.
+fn when(told: &mut Map<String, Value>, Stretch { dates, ago }: Stretch) -> Option<()> {
+    if dates != Dates::ANY {
+        let said = [("after", dates.after), ("before", dates.before)];
+        let said = said.into_iter().filter_map(|(word, date)| Some((word.to_owned(), date?)));
+        told.extend(said.map(|(word, date)| (word, json!(date.words()))));
+        return (ago == Ago::within(FOREVER_MS)).then_some(());
+    }
     let (key, value) = match ago {
         Ago { from_ms: FOREVER_MS, until_ms } => ("ago", json!(format!(">= {}", length(until_ms)))),
         Ago { from_ms, until_ms: 0 } => ("within", json!(length(from_ms))),
         Ago { from_ms, until_ms } => ("between", json!([length(from_ms), length(until_ms)])),
     };
     told.insert(key.to_owned(), value);
+    Some(())
 }
 
 fn asked(filter: &Filter) -> Option<Value> {

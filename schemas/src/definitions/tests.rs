@@ -2,6 +2,7 @@
 
 mod aloud;
 mod conditions;
+mod dates;
 mod examples;
 mod import;
 mod posthog;

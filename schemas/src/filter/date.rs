@@ -52,6 +52,18 @@ impl Date {
         Some(Date::At(utc_ns - i128::from(offset_s) * SECOND_NS))
     }
 
+    /// The first instant that isn't part of a date, of those that [`Date::absolute`] reads: a day
+    /// alone is all of it.
+    pub fn end_of(text: &str) -> Option<Date> {
+        let is_day = day(text)?.1.is_empty();
+        let more = if is_day { Span::new().days(1) } else { Span::new().nanoseconds(1) };
+        Some(match Date::absolute(text)? {
+            Date::Wall(wall) => Date::Wall(wall.checked_add(more).unwrap_or(DateTime::MAX)),
+            Date::At(instant_ns) => Date::At(instant_ns + 1),
+            date => date,
+        })
+    }
+
     /// The date that a property holds; a number, also as text, is seconds since 1970.
     pub fn of(value: &Value) -> Option<Date> {
         match value {
@@ -90,6 +102,22 @@ impl Date {
                 Some(then_ms * MILLISECOND_NS)
             }
         }
+    }
+
+    /// The last millisecond that isn't after the date, and the first that isn't before it: events
+    /// have no finer time, and dates do. A time that the clock skips is as long after the skip, as
+    /// RFC 5545 has it, and the end of the last year that there is never comes; none for a date so
+    /// long ago that the clock didn't show.
+    pub fn around_ms(&self, moment: Moment<'_>) -> Option<(i64, i64)> {
+        let instant_ns = match self {
+            Date::Wall(wall) => match moment.zone.to_ambiguous_timestamp(*wall).compatible() {
+                Ok(shown) => shown.as_nanosecond(),
+                Err(_) => return Some((i64::MAX, i64::MAX)),
+            },
+            date => date.instant_ns(moment)?,
+        };
+        let last_ms = i64::try_from(instant_ns.div_euclid(MILLISECOND_NS)).ok()?;
+        Some((last_ms, last_ms + i64::from(instant_ns.rem_euclid(MILLISECOND_NS) > 0)))
     }
 
     /// The instants in epoch milliseconds around which this date and another pass each other,

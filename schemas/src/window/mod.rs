@@ -83,6 +83,17 @@ pub struct Range {
 }
 
 impl Range {
+    /// All time.
+    pub const EVER: Range = Range { after_ms: i64::MIN, until_ms: i64::MAX };
+
+    /// What lies in both.
+    pub fn and(self, other: Range) -> Range {
+        Range {
+            after_ms: self.after_ms.max(other.after_ms),
+            until_ms: self.until_ms.min(other.until_ms),
+        }
+    }
+
     /// Whether an instant lies in it.
     pub fn contains(self, time_ms: i64) -> bool {
         self.after_ms < time_ms && time_ms <= self.until_ms

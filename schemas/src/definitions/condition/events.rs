@@ -15,7 +15,7 @@ pub(super) fn read(
     let named = fields.need(key, what, &format!("{key}: purchase"), problems);
     let name = named.and_then(|node| node.text(&format!("`{key}`"), problems));
     let filters = filters(fields, problems);
-    Some(Events { name: name?.to_owned(), filters: filters? })
+    Some(Events { filters: filters?, ..Events::named(name?.to_owned()) })
 }
 
 /// The events of a map that says nothing else.

@@ -1,11 +1,12 @@
 //! `latest`: which value the newest event had, or the n-th newest.
 
+use super::super::dates::Stretch;
 use super::super::draft::Draft;
 use super::super::node::{Key, Node, Yaml};
 use super::super::problem::Problems;
 use super::super::property;
-use super::{ago, events};
-use crate::behaviour::{Ago, Behaviour, Latest};
+use super::{dates, events};
+use crate::behaviour::{Behaviour, Latest};
 use crate::catalog::Take;
 use crate::filter::Filter;
 use crate::window::{ENTRIES_SUMMED, Keep, Kept};
@@ -13,18 +14,17 @@ use crate::window::{ENTRIES_SUMMED, Keep, Kept};
 /// "Latest category of product viewed is shoes, within 1h."
 pub(super) fn read(node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
     let what = "a `latest` condition";
-    let known = ["latest", "of", "where", "is", "nth", "within"];
+    let known = ["latest", "of", "where", "is", "nth", "within", "after", "before"];
     let fields = node.fields(what, &known, problems)?;
     let property = fields.get("latest")?.text("`latest`", problems);
     let events = events::read(&fields, "of", what, problems);
-    let within_ms = ago::within(&fields, what, problems);
+    let stretch = dates::stretch(&fields, what, problems);
     let nth = fields.get("nth").map_or(Some(1), |node| nth(node, problems));
     let asked = fields.need("is", what, "is: shoes", problems);
     let filter = property.zip(asked).and_then(|(key, asked)| test(key, asked, problems));
-    let (nth, horizon_ms) = (nth?, within_ms?);
-    let needs = Kept { keep: Keep::Values, k: nth, horizon_ms };
-    let of = events?.taking(Take::Passes(filter?), needs);
-    let ago = Ago::within(horizon_ms);
+    let (nth, Stretch { dates, ago }) = (nth?, stretch?);
+    let needs = Kept { keep: Keep::Values, k: nth, horizon_ms: ago.from_ms };
+    let of = events?.between(dates).taking(Take::Passes(filter?), needs);
     Some(Draft::asking(Behaviour::Latest(Latest { of, nth, ago })))
 }
 

@@ -2,6 +2,7 @@
 
 mod ago;
 mod comparison;
+mod dates;
 mod events;
 mod latest;
 mod moment;

@@ -1,15 +1,15 @@
 //! Conditions on the first time and the last: `first`, `last`, `known`, `stopped`, `restarted`.
 
 use super::super::behaviours::Events;
+use super::super::dates::Dates;
 use super::super::draft::Draft;
 use super::super::node::{Fields, Node, Yaml};
 use super::super::problem::Problems;
-use super::super::property;
-use super::{ago, events, number};
+use super::{ago, dates, events, number};
 use crate::behaviour::{Ago, Then};
 
-/// The ways of saying when it was, of which a condition has one.
-const WAYS: [&str; 5] = ["within", "between", "ago", "before", "after"];
+/// The ways of saying when it was, of which a condition has one: dates are two that go together.
+const WAYS: [&str; 5] = ["within", "between", "ago", "after", "before"];
 
 /// "The first (or last) time lay then".
 pub(super) fn first_or_last(kind: &str, node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
@@ -17,23 +17,27 @@ pub(super) fn first_or_last(kind: &str, node: &Node, problems: &mut Problems<'_>
     let known: Vec<&str> = [kind, "where"].into_iter().chain(WAYS).collect();
     let fields = node.fields(&what, &known, problems)?;
     let events = events::read(&fields, kind, &what, problems);
-    let then = moment(&fields, &what, problems);
-    let (events, then) = (events?, then?);
-    Some(if kind == "first" { events.first(then) } else { events.last(then) })
+    let thens = moment(&fields, &what, problems);
+    let (events, thens) = (events?, thens?);
+    Some(Draft::each(thens, |then| {
+        if kind == "first" { events.clone().first(then) } else { events.clone().last(then) }
+    }))
 }
 
-fn moment(fields: &Fields<'_>, what: &str, problems: &mut Problems<'_>) -> Option<Then> {
+/// All that is said of when it was.
+fn moment(fields: &Fields<'_>, what: &str, problems: &mut Problems<'_>) -> Option<Vec<Then>> {
     let mut said: Vec<(&str, &Node)> =
         WAYS.into_iter().filter_map(|way| Some((way, fields.get(way)?))).collect();
     said.sort_by_key(|(_, node)| (node.place.line, node.place.column));
     match said[..] {
-        [("ago", node)] => ago::age(node, "ago", problems).map(Then::Ago),
-        [("before", node)] => property::date("before", node, false, problems).map(Then::Before),
-        [("after", node)] => property::date("after", node, false, problems).map(Then::After),
-        [] | [_] => ago::window(fields, what, problems).map(Then::Ago),
+        [("ago", node)] => Some(vec![Then::Ago(ago::age(node, "ago", problems)?)]),
+        [("after" | "before", _)]
+        | [("after", _), ("before", _)]
+        | [("before", _), ("after", _)] => Some(dates::read(fields, problems)?.thens()),
+        [] | [_] => Some(vec![Then::Ago(ago::window(fields, what, problems)?)]),
         [_, .., (_, last)] => {
             let message = format!("{what} says twice when it was");
-            let fix = "keep one of `within`, `between`, `ago`, `before` and `after`";
+            let fix = "keep one of `within`, `between` and `ago`, or the dates";
             problems.add(last.place, message, fix);
             None
         }
@@ -47,17 +51,14 @@ pub(super) fn known(node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
         let ago = ago::age(asked, "known", problems)?;
         return Some(Events::any().first(Then::Ago(ago)));
     }
-    let fields = asked.fields("`known`", &["before", "after"], problems)?;
-    let then = match (fields.get("before"), fields.get("after")) {
-        (Some(node), None) => Then::Before(property::date("before", node, false, problems)?),
-        (None, Some(node)) => Then::After(property::date("after", node, false, problems)?),
-        _ => {
-            let fix = "write `{ before: 2026-01-31 }` or `{ after: 2026-01-31 }`";
-            problems.add(asked.place, "`known` should have one date", fix);
-            return None;
-        }
-    };
-    Some(Events::any().first(then))
+    let fields = asked.fields("`known`", &["after", "before"], problems)?;
+    let dates = dates::read(&fields, problems)?;
+    if dates == Dates::ANY {
+        let fix = "write `{ before: 2026-01-31 }`, `{ after: 2026-01-31 }` or both dates";
+        problems.add(asked.place, "`known` should have a date", fix);
+        return None;
+    }
+    Some(Draft::each(dates.thens(), |then| Events::any().first(then)))
 }
 
 /// "Did it within this time, and has been quiet for that."

@@ -1,12 +1,13 @@
 //! Numbers that events make, compared with a given number or with another number of the person.
 
 use super::super::behaviours::{Events, TooMuch};
+use super::super::dates::Stretch;
 use super::super::draft::{Draft, MatcherDraft};
 use super::super::node::{Fields, Node};
 use super::super::problem::{Place, Problems};
 use super::super::property;
-use super::{COUNT_MAX, ago, comparison, events};
-use crate::behaviour::{Aggregate, Ago, Behaviour, Compared, Number, Operand};
+use super::{COUNT_MAX, comparison, dates, events};
+use crate::behaviour::{Aggregate, Behaviour, Compared, Number, Operand};
 use crate::comparison::Comparison;
 use crate::window::ENTRIES_SUMMED;
 
@@ -33,37 +34,38 @@ pub(super) fn read(kind: &str, node: &Node, problems: &mut Problems<'_>) -> Opti
     let what = format!("a `{kind}` condition");
     // What counts is asked for a count, what sums for a number.
     let compared = if matches!(kind, "did" | "distinct") { "count" } else { "is" };
-    let more = ["where", compared, "within", "between", "compared with"];
+    let more = ["where", compared, "within", "between", "after", "before", "compared with"];
     let known: Vec<&str> = words(kind).iter().chain(&more).copied().collect();
     let fields = node.fields(&what, &known, problems)?;
     let made = made(kind, &fields, &what, problems);
-    let ago = ago::window(&fields, &what, problems);
+    let stretch = dates::stretch(&fields, &what, problems);
     if let Some(other) = fields.get("compared with") {
         let example = format!("{compared}: \"> 1x\"");
         let factor = fields.need(compared, &what, &example, problems);
         let factor = factor.and_then(|node| comparison::factor(node, compared, problems));
-        let other = another(other, made.as_ref(), ago, problems);
+        let other = another(other, made.as_ref(), stretch, problems);
         let ((comparison, thousandths), other) = (factor?, other?);
         let right = Operand::Of(other, thousandths);
-        return Some(asking(made?.number(ago?), comparison, right));
+        return Some(asking(made?.number(stretch?), comparison, right));
     }
     match kind {
         "did" => {
             let asked = comparison::count(fields.get("count"), COUNT_MAX, problems);
-            let counted = made?.events.count(asked?, ago?);
+            let Stretch { dates, ago } = stretch?;
+            let counted = made?.events.between(dates).count(asked?, ago);
             counted.map_err(|too_much| refuse(node.place, too_much, problems)).ok()
         }
         "distinct" => {
             let asked = comparison::count(fields.get("count"), ENTRIES_SUMMED, problems);
             let (comparison, n) = asked?;
             let right = Operand::Given(crate::decimal::Decimal::whole(n.into()));
-            Some(asking(made?.number(ago?), comparison, right))
+            Some(asking(made?.number(stretch?), comparison, right))
         }
         _ => {
             let asked = fields.need("is", &what, "is: \"> 100\"", problems);
             let asked = asked.and_then(|node| comparison::number(node, "is", problems));
             let (comparison, number) = asked?;
-            Some(asking(made?.number(ago?), comparison, Operand::Given(number)))
+            Some(asking(made?.number(stretch?), comparison, Operand::Given(number)))
         }
     }
 }
@@ -75,8 +77,8 @@ pub(super) fn refuse(place: Place, TooMuch(why): TooMuch, problems: &mut Problem
 }
 
 impl Made {
-    fn number(self, ago: Ago) -> Number<MatcherDraft> {
-        self.events.number(self.aggregate, &self.property, ago)
+    fn number(self, Stretch { dates, ago }: Stretch) -> Number<MatcherDraft> {
+        self.events.between(dates).number(self.aggregate, &self.property, ago)
     }
 }
 
@@ -109,14 +111,14 @@ fn made(kind: &str, fields: &Fields<'_>, what: &str, problems: &mut Problems<'_>
 fn another(
     node: &Node,
     before: Option<&Made>,
-    ago_before: Option<Ago>,
+    stretch_before: Option<Stretch>,
     problems: &mut Problems<'_>,
 ) -> Option<Number<MatcherDraft>> {
     let what = "`compared with`";
     let named: Vec<&str> = WORDS.iter().map(|(word, _)| *word).collect();
     let entries = node.map(what, problems)?;
     let kind = named.iter().find(|word| entries.iter().any(|(key, _)| key.text == **word));
-    let mut known = vec!["where", "within", "between"];
+    let mut known = vec!["where", "within", "between", "after", "before"];
     known.extend(kind.map_or(named.clone(), |kind| words(kind)));
     let fields = node.fields(what, &known, problems)?;
     if entries.is_empty() {
@@ -134,10 +136,8 @@ fn another(
             None => before.cloned(),
         },
     };
-    let told = fields.get("within").or(fields.get("between"));
-    let ago = match told {
-        Some(_) => ago::window(&fields, what, problems),
-        None => ago_before,
-    };
-    Some(made?.number(ago?))
+    let is_told =
+        ["within", "between", "after", "before"].iter().any(|key| fields.get(key).is_some());
+    let stretch = if is_told { dates::stretch(&fields, what, problems) } else { stretch_before };
+    Some(made?.number(stretch?))
 }

@@ -1,10 +1,11 @@
 //! `sequence`: steps that came one after the other, and what didn't happen in between.
 
 use super::super::behaviours::{self, Events};
+use super::super::dates::Stretch;
 use super::super::draft::{Draft, MatcherDraft};
 use super::super::node::{Fields, Node, Yaml};
 use super::super::problem::Problems;
-use super::{ago, comparison, events};
+use super::{comparison, dates, events};
 use crate::behaviour::{Aggregate, Ago, Behaviour, Compared, Number, Operand, Step};
 use crate::comparison::Comparison;
 use crate::decimal::Decimal;
@@ -16,14 +17,14 @@ const STEPS_MAX: usize = 5;
 /// What all steps share.
 struct Whole {
     same: Option<String>,
-    within_ms: i64,
+    stretch: Stretch,
     without: Option<Events>,
 }
 
 /// "Sequence: product viewed, added to cart at most 1m after; within 10m."
 pub(super) fn read(node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
     let what = "a `sequence` condition";
-    let known = ["sequence", "within", "same", "without", "unfinished"];
+    let known = ["sequence", "within", "after", "before", "same", "without", "unfinished"];
     let fields = node.fields(what, &known, problems)?;
     let whole = whole(&fields, what, problems);
     let unfinished =
@@ -42,7 +43,7 @@ pub(super) fn read(node: &Node, problems: &mut Problems<'_>) -> Option<Draft> {
     let (whole, unfinished) = (whole?, unfinished?);
     let steps: Vec<Step<MatcherDraft>> =
         (0..).zip(steps).map(|(at, told)| told.step(at, &whole)).collect();
-    let (ago, same) = (Ago::within(whole.within_ms), whole.same.is_some());
+    let (ago, same) = (whole.stretch.ago, whole.same.is_some());
     if !unfinished {
         return Some(behaviours::sequence(steps, ago, same));
     }
@@ -63,13 +64,13 @@ fn happened(of: MatcherDraft, ago: Ago) -> Draft {
 }
 
 fn whole(fields: &Fields<'_>, what: &str, problems: &mut Problems<'_>) -> Option<Whole> {
-    let within_ms = ago::within(fields, what, problems);
+    let stretch = dates::stretch(fields, what, problems);
     let same = match fields.get("same") {
         Some(node) => node.text("`same`", problems).map(|key| Some(key.to_owned())),
         None => Some(None),
     };
     let without = without(fields, problems);
-    Some(Whole { same: same?, within_ms: within_ms?, without: without? })
+    Some(Whole { same: same?, stretch: stretch?, without: without? })
 }
 
 fn without(fields: &Fields<'_>, problems: &mut Problems<'_>) -> Option<Option<Events>> {
@@ -90,12 +91,14 @@ impl Told {
     fn step(self, at: usize, whole: &Whole) -> Step<MatcherDraft> {
         let of_all = whole.without.clone().filter(|_| at > 0);
         let without = self.without.or(of_all);
+        let Stretch { dates, ago } = whole.stretch;
+        let of = |events: Events, same| events.between(dates).step(same, ago.from_ms);
         Step {
-            of: self.events.step(whole.same.as_deref(), whole.within_ms),
+            of: of(self.events, whole.same.as_deref()),
             after_ms_min: self.after_ms.0,
             after_ms_max: self.after_ms.1,
             // It breaks the sequence whichever value it has.
-            without: without.map(|events| events.step(None, whole.within_ms)),
+            without: without.map(|events| of(events, None)),
         }
     }
 }

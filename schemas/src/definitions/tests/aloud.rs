@@ -6,8 +6,9 @@ use crate::behaviour::{
 use crate::catalog::{Project, Take};
 use crate::cohort::Condition;
 use crate::decimal::{self, Decimal};
+use crate::filter::Date;
 use crate::time::length;
-use crate::window::{FOREVER_MS, Keep};
+use crate::window::{FOREVER_MS, Keep, Range};
 
 /// The condition in words: of each matcher its event, how many filters, what it takes, and in
 /// braces how it keeps how many hits for how long.
@@ -111,8 +112,16 @@ fn matcher(project: &Project, watched: &Watched) -> String {
         Keep::Numbers => "numbers".to_owned(),
     };
     let kept = found.kept;
+    let Range { after_ms, until_ms } = watched.during;
+    assert_eq!(found.until_ms, until_ms, "what comes later is no hit");
+    let said =
+        [("after", after_ms, Range::EVER.after_ms), ("until", until_ms, Range::EVER.until_ms)];
+    let said = said.iter().filter(|(_, edge_ms, ever_ms)| edge_ms != ever_ms);
+    let dates =
+        said.map(|(word, edge_ms, _)| format!(", {word} {}", Date::of_ms(*edge_ms).words()));
+    let dates: String = dates.collect();
     let filters: String = filters.collect();
-    format!("{name}{filters}{take}{{{keep} {} for {}}}", kept.k, ms(kept.horizon_ms))
+    format!("{name}{filters}{take}{{{keep} {} for {}{dates}}}", kept.k, ms(kept.horizon_ms))
 }
 
 fn range(ago: Ago) -> String {

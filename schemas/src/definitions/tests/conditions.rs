@@ -4,7 +4,7 @@ use super::aloud::aloud;
 use super::{shop, the_project};
 
 /// Each row: the condition in YAML, then read aloud.
-fn check(rows: &[(&str, &str)]) {
+pub(super) fn check(rows: &[(&str, &str)]) {
     for (text, expected) in rows {
         let text = format!("members: {{ {text} }}");
         let compiled = shop(&[("cohorts/x.yaml", &text)]);

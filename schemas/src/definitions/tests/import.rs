@@ -50,7 +50,37 @@ fn a_cohort_that_asks_of_a_date_is_told_in_sluices_words() {
     for (posthog, sluice) in [
         (
             leaf("added", "performed_event", json!({ "explicit_datetime": "2026-01-01" })),
-            json!({ "last": "added", "after": "2026-01-01T00:00:00" }),
+            json!({ "did": "added", "after": "2026-01-01T00:00:00" }),
+        ),
+        (
+            leaf(
+                "added",
+                "performed_event_multiple",
+                json!({ "operator": "gte", "operator_value": 3, "explicit_datetime": "2026-01-01",
+                    "explicit_datetime_to": "2026-01-31" }),
+            ),
+            json!({ "did": "added", "count": ">= 3", "after": "2026-01-01T00:00:00",
+                "before": "2026-02-01T00:00:00" }),
+        ),
+        (
+            leaf(
+                "added",
+                "performed_event_sequence",
+                json!({ "explicit_datetime": "2026-01-01", "seq_event": "purchase",
+                    "seq_event_type": "events", "seq_time_value": 1,
+                    "seq_time_interval": "hour" }),
+            ),
+            json!({ "sequence": [{ "did": "added" }, { "did": "purchase", "after": "<= 1h" }],
+                "after": "2026-01-01T00:00:00" }),
+        ),
+        (
+            leaf(
+                "added",
+                "performed_event_first_time",
+                json!({ "explicit_datetime": "2026-01-01", "explicit_datetime_to": "-1d" }),
+            ),
+            json!({ "all": [{ "first": "added", "after": "2026-01-01T00:00:00" },
+                { "first": "added", "ago": ">= 1d" }] }),
         ),
         (
             leaf(
@@ -68,6 +98,13 @@ fn a_cohort_that_asks_of_a_date_is_told_in_sluices_words() {
     ] {
         assert_eq!(members(posthog.clone()), Some(sluice), "{posthog}");
     }
+}
+
+/// YAML has no words for a time between a date and so long ago.
+#[test]
+fn what_ends_at_a_date_and_began_so_long_ago_stays_in_posthogs_words() {
+    let mixed = json!({ "explicit_datetime": "-30d", "explicit_datetime_to": "2026-01-01" });
+    assert_eq!(members(leaf("added", "performed_event", mixed)), None);
 }
 
 #[test]

@@ -36,24 +36,6 @@ fn a_window_may_have_ended() {
             "not_supported: the time since \"-1d\" has no end after its beginning",
         ),
         (
-            json!({"explicit_datetime": "2026-01-01", "explicit_datetime_to": "2026-02-01"}),
-            "not_supported: \"2026-01-01\" is a date: a window that doesn't move",
-        ),
-        (
-            json!({"value": "performed_event", "explicit_datetime": "2026-01-01"}),
-            "when buy{newest 1 for ever} after 2026-01-01T00:00:00",
-        ),
-        (
-            json!({"value": "performed_event_first_time",
-                "explicit_datetime": "2026-01-01T18:00:00Z"}),
-            "when buy{earliest 1 for ever} after 2026-01-01T18:00:00Z",
-        ),
-        (
-            json!({"value": "performed_event_first_time", "explicit_datetime": "2026-01-01",
-                "explicit_datetime_to": "-1d"}),
-            "not_supported: \"2026-01-01\" is a date: a window that doesn't move",
-        ),
-        (
             json!({"explicit_datetime_to": "-1d"}),
             "not_supported: `explicit_datetime_to` without `explicit_datetime`",
         ),
@@ -66,6 +48,106 @@ fn a_window_may_have_ended() {
             json!({"operator_value": 100, "explicit_datetime": "-400d",
                 "explicit_datetime_to": "-399d"}),
             "not_supported: this may take 80400 entries of one person, and 4096 are kept",
+        ),
+    ]);
+}
+
+/// Each end a date, or so long ago. A day that is the end is in; a time is the last instant.
+#[test]
+fn a_window_may_begin_and_end_at_dates() {
+    let dated = |value: &str, from: &str, to: Option<&str>| {
+        json!({"value": format!("performed_event{value}"), "explicit_datetime": from,
+            "explicit_datetime_to": to, "seq_event": "pay", "seq_event_type": "events",
+            "seq_time_value": 1, "seq_time_interval": "hour"})
+    };
+    let (day, time) = ("2026-01-01", "2026-02-01T18:00:00Z");
+    check(&[
+        (
+            dated("", day, None),
+            "count buy{newest 1 for ever, after 2026-01-01T00:00:00Z} in ever..0 >= 1",
+        ),
+        (
+            dated("_multiple", day, Some("2026-01-31")),
+            "count buy{newest 3 for ever, after 2026-01-01T00:00:00Z, \
+             until 2026-01-31T23:59:59.999Z} in ever..0 >= 3",
+        ),
+        (
+            dated("_multiple", "-30d", Some(time)),
+            "count buy{newest 3 for 30d, until 2026-02-01T18:00:00Z} in 30d..0 >= 3",
+        ),
+        (
+            dated("_multiple", "2026-01-01T06:00:00+06:00", Some("2026-02-01T18:00:00.0005Z")),
+            "count buy{newest 3 for ever, after 2026-01-01T00:00:00Z, \
+             until 2026-02-01T18:00:00Z} in ever..0 >= 3",
+        ),
+        (
+            dated("_multiple", day, Some("9999-12-31")),
+            "count buy{newest 3 for ever, after 2026-01-01T00:00:00Z, until 922",
+        ),
+        // What there was until then may be pushed out by what there is since.
+        (
+            dated("_multiple", day, Some("-1d")),
+            "count buy{newest 256 for ever, after 2026-01-01T00:00:00Z} in ever..1d >= 3",
+        ),
+        (
+            dated("_sequence", day, Some(day)),
+            "buy{newest 256 for ever, after 2026-01-01T00:00:00Z, \
+             until 2026-01-01T23:59:59.999Z} → \
+             pay{newest 256 for ever, after 2026-01-01T00:00:00Z, \
+             until 2026-01-01T23:59:59.999Z} after 0..1h in ever..0",
+        ),
+    ]);
+}
+
+#[test]
+fn the_first_time_may_lie_between_dates() {
+    let (day, value) = ("2026-01-01", "performed_event_first_time");
+    let first = |from: &str, to: Option<&str>| {
+        json!({"value": value, "explicit_datetime": from,
+            "explicit_datetime_to": to})
+    };
+    check(&[
+        (
+            first("2026-01-01T18:00:00Z", None),
+            "when buy{earliest 1 for ever} after 2026-01-01T18:00:00Z",
+        ),
+        (
+            first(day, Some("2026-01-31 18:00")),
+            "when buy{earliest 1 for ever} after 2026-01-01T00:00:00 and \
+             when buy{earliest 1 for ever} before 2026-01-31T18:00:00.000000001",
+        ),
+        (
+            first(day, Some("-1d")),
+            "when buy{earliest 1 for ever} after 2026-01-01T00:00:00 and \
+             when buy{earliest 1 for ever} in ever..1d",
+        ),
+        (
+            first("-30d", Some(day)),
+            "when buy{earliest 1 for ever} before 2026-01-02T00:00:00 and \
+             when buy{earliest 1 for ever} in 30d..0",
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_no_end_of_a_window_is_refused() {
+    let dated = |from: &str, to: Option<&str>| {
+        json!({"explicit_datetime": from,
+            "explicit_datetime_to": to})
+    };
+    check(&[
+        (
+            dated("2026-02-01", Some("2026-01-31")),
+            "not_supported: the time since \"2026-02-01\" has no end after its beginning",
+        ),
+        (
+            dated("2026-13-01", None),
+            "not_supported: \"2026-13-01\" isn't supported as an end of a window: only a date, or \
+             the like of `-5M`, up to 400 days",
+        ),
+        (
+            dated("2026-01-01", Some("soon")),
+            "not_supported: \"soon\" isn't supported as an end of a window",
         ),
     ]);
 }
