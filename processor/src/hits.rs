@@ -1,9 +1,10 @@
 //! Which matchers an event hits, of those that watch it: properties are read only if some ask.
 
-use schemas::catalog::{Matcher, Project};
+use schemas::catalog::Project;
 use schemas::event::Picked;
 use schemas::filter::{Filter, Moment};
 use schemas::gate::Watching;
+use schemas::matcher::Matcher;
 use schemas::window::Value;
 
 /// An event's properties, as far as they were read.

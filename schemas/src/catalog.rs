@@ -7,17 +7,17 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::cohort::Cohort;
-use crate::decimal::Decimal;
 use crate::feed::Feed;
-use crate::filter::{Filter, Moment, PropertyMatching};
+use crate::filter::PropertyMatching;
 use crate::flag::{Flag, FlagIndex};
 use crate::gate::Gate;
 use crate::ids::{MatcherId, ProjectId};
 use crate::links::LINKS_BYTES_MAX;
+use crate::matcher::Matcher;
 use crate::properties::PROPERTIES_BYTES_MAX;
 use crate::sections::{HEADER_BYTES, LINKS_HEADER_BYTES, WINDOW_HEADER_BYTES};
 use crate::standing::Standing;
-use crate::window::{Kept, Value};
+use crate::window::Kept;
 
 /// Every project's definitions.
 #[derive(Clone, Debug, Default)]
@@ -123,71 +123,6 @@ impl Project {
         let windows = self.matchers.iter().map(|m| WINDOW_HEADER_BYTES + m.kept.bytes_max());
         let headers = HEADER_BYTES + LINKS_HEADER_BYTES;
         headers + windows.sum::<usize>() + LINKS_BYTES_MAX + PROPERTIES_BYTES_MAX
-    }
-}
-
-/// The part of conditions that events feed: an event's name, property filters, and what is
-/// taken from the event.
-#[derive(Clone, Debug)]
-pub struct Matcher {
-    /// Persisted, and never reused.
-    pub id: MatcherId,
-    /// The event's name; empty for any event.
-    pub event: String,
-    /// All must hold.
-    pub filters: Vec<Filter>,
-    /// Later events are no hits: epoch milliseconds, or the end of time.
-    pub until_ms: i64,
-    /// What of an event is kept beside its time; an event that hasn't it is no hit.
-    pub take: Take,
-    /// How much its conditions need.
-    pub kept: Kept,
-}
-
-/// What a matcher takes from an event.
-#[derive(Clone, Debug, Default)]
-pub enum Take {
-    /// Nothing: that it happened is enough.
-    #[default]
-    Nothing,
-    /// Which value this property has.
-    Value(String),
-    /// The number that this property has.
-    Number(String),
-    /// Whether the property passes, where the event has it.
-    Passes(Filter),
-}
-
-impl Take {
-    /// The property that is asked for.
-    pub fn property(&self) -> Option<&str> {
-        match self {
-            Take::Nothing => None,
-            Take::Value(key) | Take::Number(key) => Some(key),
-            Take::Passes(filter) => Some(&filter.key),
-        }
-    }
-
-    /// What is taken where the property has this value; none if the event is no hit then. A
-    /// null is no value; a number and the same number as text are one.
-    pub fn of(&self, value: Option<&serde_json::Value>, moment: Moment<'_>) -> Option<Value> {
-        let value = value.filter(|value| !value.is_null());
-        match self {
-            Take::Nothing => Some(Value::NONE),
-            Take::Value(_) => {
-                let text = match (Decimal::of(value?), value?) {
-                    (Some(number), _) => format!("#{}", number.units()),
-                    (None, serde_json::Value::String(text)) => format!("\"{text}"),
-                    (None, other) => other.to_string(),
-                };
-                Some(Value::hashed(xxhash_rust::xxh3::xxh3_128(text.as_bytes())))
-            }
-            Take::Number(_) => Some(Value::number(Decimal::of(value?)?.units())),
-            Take::Passes(filter) => {
-                let passes = filter.matches(Some(value?), moment);
-                Some(if passes { Value::PASSED } else { Value::NONE })
-            }
-        }
     }
 }
 

@@ -40,6 +40,15 @@ impl Comparison {
         }
     }
 
+    /// The comparison that `text` begins with, and what follows its sign.
+    pub fn split(text: &str) -> Option<(Comparison, &str)> {
+        let text = text.trim();
+        Comparison::ALL.into_iter().find_map(|comparison| {
+            let rest = text.strip_prefix(comparison.sign())?;
+            Some((comparison, rest.trim_start()))
+        })
+    }
+
     /// Whether `left` compares so with `right`.
     pub fn holds<T: PartialOrd>(self, left: T, right: T) -> bool {
         match self {

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::catalog::Matcher;
+use crate::matcher::Matcher;
 
 /// A project's matchers, by the events that they watch.
 #[derive(Clone, Debug, Default)]
@@ -66,8 +66,8 @@ impl Watching {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Take;
     use crate::ids::MatcherId;
+    use crate::matcher::Take;
     use crate::window::{Keep, Kept};
 
     fn matcher(event: &str, take: Take) -> Matcher {

@@ -28,6 +28,7 @@ pub mod ids;
 pub mod keeping;
 pub mod links;
 pub mod lookup;
+pub mod matcher;
 pub mod own;
 pub mod person;
 pub mod properties;

@@ -6,12 +6,13 @@ use schemas::behaviour::{
     Aggregate, Ago, Behaviour, Compared, Latest, Number, Operand, Period, Regularly, Sequence,
     Step, Then, Watched, When,
 };
-use schemas::catalog::{Matcher, Project, Take};
+use schemas::catalog::Project;
 use schemas::cohort::{Cohort, Condition};
 use schemas::comparison::Comparison;
 use schemas::decimal::Decimal;
 use schemas::filter::{Date, Filter, PropertyMatching};
 use schemas::ids::{MatcherId, ProjectId};
+use schemas::matcher::{Matcher, Take};
 use schemas::window::{ENTRIES_SUMMED, FOREVER_MS, Keep, Kept, Range};
 use serde_json::json;
 

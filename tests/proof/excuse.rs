@@ -2,10 +2,10 @@
 //! nothing is promised: where a copy came of an event that had been pushed out.
 
 use schemas::behaviour::{Aggregate, Behaviour, Compared, Operand, Watched};
-use schemas::catalog::Matcher;
 use schemas::cohort::Condition;
 use schemas::comparison::Comparison;
 use schemas::decimal::{Decimal, ONE};
+use schemas::matcher::Matcher;
 use schemas::window::Keep;
 
 use super::state::State;

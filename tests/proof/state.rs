@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use schemas::catalog::Matcher;
 use schemas::filter::{Filter, Moment};
 use schemas::ids::MatcherId;
 use schemas::lookup::{Coverage, Coverages, Facts};
+use schemas::matcher::Matcher;
 use schemas::properties::{Kind, Register};
 use schemas::record::Record;
 use schemas::window::{Entry, Hit, Keep, Kept};

@@ -1,8 +1,9 @@
 //! Evidence: which of a person's events a question looks at, and what they come to.
 
 use schemas::behaviour::{Aggregate, Ago, Behaviour, Number, Operand, Sequence, Watched};
-use schemas::catalog::{Matcher, Project};
+use schemas::catalog::Project;
 use schemas::lookup::Coverage;
+use schemas::matcher::Matcher;
 use schemas::window::{Hit, Keep, Range};
 
 use crate::behaviour::{Seen, Span};

@@ -3,9 +3,10 @@
 use schemas::behaviour::{
     Aggregate, Ago, Behaviour, Compared, Number, Operand, Period, Sequence, Step, Then, Watched,
 };
-use schemas::catalog::{Matcher, Project, Take};
+use schemas::catalog::Project;
 use schemas::decimal::written;
 use schemas::filter::{Date, Filter};
+use schemas::matcher::{Matcher, Take};
 use schemas::time::length;
 use schemas::window::{FOREVER_MS, Keep, Range};
 

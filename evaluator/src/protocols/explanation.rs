@@ -1,11 +1,11 @@
 //! The shape of an explanation: `schemas/explain.schema.json`.
 
 use jiff::Timestamp;
-use schemas::catalog::Take;
 use schemas::decimal::written;
 use schemas::filter::Filter;
 use schemas::flag::{FlagAnswer, Variant};
 use schemas::lookup::{Coverage, Facts};
+use schemas::matcher::Take;
 use schemas::unknown::Unknown;
 use schemas::window::{Hit, Range, Value as Taken};
 use serde_json::{Map, Value, json};

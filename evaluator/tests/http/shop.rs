@@ -106,7 +106,7 @@ impl Shop {
     fn serving(catalog: Catalog, typed_records: bool) -> Self {
         let project = Arc::clone(catalog.project(TOKEN).expect("the shop"));
         let complete =
-            |matcher: &schemas::catalog::Matcher| (matcher.id, Coverage::Since(i64::MIN));
+            |matcher: &schemas::matcher::Matcher| (matcher.id, Coverage::Since(i64::MIN));
         let state =
             State { coverage: project.matchers.iter().map(complete).collect(), ..State::default() };
         let now_ms = Arc::new(AtomicI64::new(NOON_MS));

@@ -1,9 +1,10 @@
 //! Stories of the store: what is folded is found again, whatever happens in between.
 
-use schemas::catalog::{Matcher, Project, Take};
+use schemas::catalog::Project;
 use schemas::filter::PropertyMatching;
 use schemas::gate::Gate;
 use schemas::links::{Link, Role};
+use schemas::matcher::{Matcher, Take};
 use schemas::properties::{Kind, Register};
 use schemas::window::{Entry, Folded, Keep};
 use tempfile::TempDir;

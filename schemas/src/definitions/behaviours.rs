@@ -6,10 +6,10 @@ use crate::behaviour::{
     Aggregate, Ago, Behaviour, Compared, Number, Operand, Period, Regularly, Sequence, Step, Then,
     When,
 };
-use crate::catalog::Take;
 use crate::comparison::Comparison;
 use crate::decimal::Decimal;
 use crate::filter::Filter;
+use crate::matcher::Take;
 use crate::time::{DAY_MS, WINDOW_MS_MAX, length};
 use crate::window::stretches::{STRETCHED_ENTRIES_MAX, entries_most};
 use crate::window::{ENTRIES_SUMMED, FOREVER_MS, Keep, Kept};

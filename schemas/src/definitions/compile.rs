@@ -10,12 +10,13 @@ use super::draft::{Draft, FlagDraft, GroupType, MatcherDraft, ProjectDraft};
 use super::problem::{Problem, Problems};
 use super::references::{cycles, missing_cohorts, missing_group_types, order, rules_of};
 use crate::behaviour::Watched;
-use crate::catalog::{Matcher, Project, Registered, Registry};
+use crate::catalog::{Project, Registered, Registry};
 use crate::cohort::{Cohort, CohortIndex, Condition};
 use crate::fault::Fault;
 use crate::flag::{Aggregation, ConfigVersion, Flag, FlagIndex, Rule, Rules, enrollment_key};
 use crate::gate::Gate;
 use crate::ids::ProjectId;
+use crate::matcher::Matcher;
 use crate::standing::Standing;
 use crate::window::Kept;
 

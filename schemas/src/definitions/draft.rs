@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use super::dates::Dates;
 use super::problem::Place;
 use crate::behaviour::Behaviour;
-use crate::catalog::Take;
 use crate::example::Example;
 use crate::fault::Fault;
 use crate::filter::{Filter, PropertyMatching};
 use crate::flag::{Flag, FlagAnswer, Holdout, Release, Variant};
 use crate::flag_value::FlagValue;
 use crate::ids::ProjectId;
+use crate::matcher::Take;
 use crate::window::{Keep, Kept, Range};
 
 /// A project as its files describe it.

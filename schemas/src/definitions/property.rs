@@ -6,7 +6,6 @@
 //! A missing property passes only tests that say no: `!=`, `is not`, `does not …`, `not between`,
 //! `set: false`.
 
-use super::condition::split_comparison;
 use super::node::{Key, Node, Yaml};
 use super::problem::{Place, Problems, suggestion};
 use crate::comparison::Comparison;
@@ -53,7 +52,7 @@ fn one(key: &str, asked: &Node, problems: &mut Problems<'_>) -> Option<Vec<Filte
             let tests: Vec<_> = tests.iter().map(|test| named(key, test, problems)).collect();
             tests.into_iter().collect()
         }
-        Yaml::Text(text) => match split_comparison(text) {
+        Yaml::Text(text) => match Comparison::split(text) {
             Some((comparison, right)) => {
                 Some(vec![compared(key, comparison, right, asked.place, problems)?])
             }
@@ -62,7 +61,7 @@ fn one(key: &str, asked: &Node, problems: &mut Problems<'_>) -> Option<Vec<Filte
         Yaml::List(members) => {
             for member in members {
                 if let Yaml::Text(text) = &member.value
-                    && split_comparison(text).is_some()
+                    && Comparison::split(text).is_some()
                 {
                     let message = format!("a list holds values, and `{text}` is a comparison");
                     let fix = "write two conditions under `any:`, or `is: [...]` for the very text";
@@ -198,7 +197,7 @@ pub(super) fn date(
 /// A version, or those that a comparison, a tilde, a caret or a star takes.
 fn version(key: &str, asked: &Node, problems: &mut Problems<'_>) -> Option<Filter> {
     let text = asked.text("`version`", problems)?;
-    let (operator, right) = match split_comparison(text) {
+    let (operator, right) = match Comparison::split(text) {
         Some((Comparison::Equal, right)) => ("semver_eq", right),
         Some((Comparison::NotEqual, right)) => ("semver_neq", right),
         Some((Comparison::Greater, right)) => ("semver_gt", right),

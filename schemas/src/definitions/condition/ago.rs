@@ -2,7 +2,6 @@
 
 use super::super::node::{Fields, Node, Yaml};
 use super::super::problem::Problems;
-use super::comparison::split_comparison;
 use crate::behaviour::Ago;
 use crate::comparison::Comparison;
 use crate::time::parse_length_ms;
@@ -63,7 +62,7 @@ pub(super) fn range(node: &Node, key: &str, problems: &mut Problems<'_>) -> Opti
 /// An age: `">= 30d"` is 30 days ago or longer, `"<= 7d"` is within the last 7 days.
 pub(super) fn age(node: &Node, key: &str, problems: &mut Problems<'_>) -> Option<Ago> {
     let given = text_of(node);
-    let asked = split_comparison(&given).and_then(|(comparison, length)| {
+    let asked = Comparison::split(&given).and_then(|(comparison, length)| {
         let comparison = matches!(comparison, Comparison::AtLeast | Comparison::AtMost)
             .then_some(comparison == Comparison::AtLeast)?;
         Some((comparison, length.to_owned()))

@@ -5,15 +5,6 @@ use super::super::problem::{Place, Problems};
 use crate::comparison::Comparison;
 use crate::decimal::{Decimal, ONE};
 
-/// The comparison that `text` begins with, and what follows it.
-pub(crate) fn split_comparison(text: &str) -> Option<(Comparison, &str)> {
-    let text = text.trim();
-    Comparison::ALL.into_iter().find_map(|comparison| {
-        let rest = text.strip_prefix(comparison.sign())?;
-        Some((comparison, rest.trim_start()))
-    })
-}
-
 /// What the number of events is compared with, up to `most`; at least once, where nothing is
 /// said.
 pub(super) fn count(
@@ -25,7 +16,7 @@ pub(super) fn count(
         return Some((Comparison::AtLeast, 1));
     };
     let text = signed(node, "count", WHOLE, problems)?;
-    let Some((comparison, n)) = split_comparison(text) else {
+    let Some((comparison, n)) = Comparison::split(text) else {
         return refuse(node.place, "count", WHOLE, &format!("`{text}`"), problems);
     };
     if factor_of(n).is_some() {
@@ -53,7 +44,7 @@ pub(super) fn number(
     problems: &mut Problems<'_>,
 ) -> Option<(Comparison, Decimal)> {
     let text = signed(node, key, NUMBER, problems)?;
-    let Some((comparison, n)) = split_comparison(text) else {
+    let Some((comparison, n)) = Comparison::split(text) else {
         return refuse(node.place, key, NUMBER, &format!("`{text}`"), problems);
     };
     match Decimal::parse(n) {
@@ -70,7 +61,7 @@ pub(super) fn factor(
     problems: &mut Problems<'_>,
 ) -> Option<(Comparison, u32)> {
     let text = signed(node, key, FACTOR, problems)?;
-    let asked = split_comparison(text)
+    let asked = Comparison::split(text)
         .and_then(|(comparison, factor)| Some((comparison, factor_of(factor)?)));
     let Some((comparison, factor)) = asked else {
         return refuse(node.place, key, FACTOR, &format!("`{text}`"), problems);

@@ -7,8 +7,8 @@ use super::super::problem::Problems;
 use super::super::property;
 use super::{dates, events};
 use crate::behaviour::{Behaviour, Latest};
-use crate::catalog::Take;
 use crate::filter::Filter;
+use crate::matcher::Take;
 use crate::window::{ENTRIES_SUMMED, Keep, Kept};
 
 /// "Latest category of product viewed is shoes, within 1h."

@@ -10,8 +10,6 @@ mod number;
 mod regularly;
 mod sequence;
 
-pub(super) use comparison::split_comparison;
-
 use super::draft::{Draft, GroupType};
 use super::node::{Node, Yaml};
 use super::problem::Problems;

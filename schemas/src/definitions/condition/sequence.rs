@@ -5,7 +5,7 @@ use super::super::dates::Stretch;
 use super::super::draft::{Draft, MatcherDraft};
 use super::super::node::{Fields, Node, Yaml};
 use super::super::problem::Problems;
-use super::{comparison, dates, events};
+use super::{dates, events};
 use crate::behaviour::{Aggregate, Ago, Behaviour, Compared, Number, Operand, Step};
 use crate::comparison::Comparison;
 use crate::decimal::Decimal;
@@ -133,13 +133,11 @@ fn step(at: usize, node: &Node, of_all: &Fields<'_>, problems: &mut Problems<'_>
 fn after_ms(node: &Node, problems: &mut Problems<'_>) -> Option<(i64, i64)> {
     let length = |text: &str| parse_length_ms(text).ok();
     let asked = match &node.value {
-        Yaml::Text(text) => {
-            comparison::split_comparison(text).and_then(|(sign, text)| match sign {
-                Comparison::AtMost => Some((0, length(text)?)),
-                Comparison::AtLeast => Some((length(text)?, i64::MAX)),
-                _ => None,
-            })
-        }
+        Yaml::Text(text) => Comparison::split(text).and_then(|(sign, text)| match sign {
+            Comparison::AtMost => Some((0, length(text)?)),
+            Comparison::AtLeast => Some((length(text)?, i64::MAX)),
+            _ => None,
+        }),
         Yaml::List(ends) => match ends.iter().map(|end| &end.value).collect::<Vec<_>>()[..] {
             [Yaml::Text(least), Yaml::Text(most)] => length(least).zip(length(most)),
             _ => None,

@@ -3,10 +3,11 @@
 use crate::behaviour::{
     Aggregate, Ago, Behaviour, Compared, Number, Operand, Period, Sequence, Then, Watched,
 };
-use crate::catalog::{Project, Take};
+use crate::catalog::Project;
 use crate::cohort::Condition;
 use crate::decimal::{self, Decimal};
 use crate::filter::Date;
+use crate::matcher::Take;
 use crate::time::length;
 use crate::window::{FOREVER_MS, Keep, Range};
 
