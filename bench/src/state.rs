@@ -1,19 +1,24 @@
 //! The state path alone: hits go into the store, which is made durable all the while; no log, no
-//! JSON.
+//! JSON. Beside it, if there is one, Flink's.
 
-use std::sync::Arc;
+use std::error::Error;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use processor::hits::{Candidate, Given, hits};
-use processor::store::{Due, PersonKey, Store, TOGETHER_MAX};
+use processor::store::{Due, Partition, PersonKey, Store, TOGETHER_MAX};
 use schemas::catalog::Catalog;
-use schemas::ids::MatcherId;
+use schemas::ids::{MatcherId, ProjectId};
 use schemas::lookup::Position;
 use schemas::window::{Entry, Hit, Kept, Value};
 use serde_json::json;
+use tempfile::NamedTempFile;
 
+use crate::cohort::timed;
 use crate::conditions::{self, Set};
 use crate::workload::{Shape, Workload, distinct_id};
 use crate::{Outcome, process};
@@ -24,13 +29,20 @@ pub struct Arguments {
     shape: Shape,
     /// A folder for the store, on the disk that is to be measured.
     #[arg(long)]
-    work: std::path::PathBuf,
+    work: PathBuf,
     /// Threads that fold, each a partition of its own.
     #[arg(long, default_value_t = 2)]
     threads: usize,
     /// Milliseconds from one checkpoint to the next.
     #[arg(long, default_value_t = 1_000)]
     checkpoint_ms: u64,
+    /// How often it is timed.
+    #[arg(long, default_value_t = 1)]
+    rounds: usize,
+    /// What `bench/peers/build` printed: then Flink does the same in turns, on heap, over events
+    /// that are in its memory, parsed.
+    #[arg(long)]
+    peers: Option<PathBuf>,
 }
 
 /// An event as folding it leaves it: who, when, and what it hits.
@@ -46,14 +58,37 @@ const ENDING_MS: i64 = 1_790_000_000_000;
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let catalog = conditions::catalog(Set::W1)?;
+    let partitions = ready(arguments, &catalog);
+    let names: Vec<String> = (0..arguments.shape.persons).map(distinct_id).collect();
+    let told = arguments.peers.as_ref().map(|_| write_down(arguments)).transpose()?;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..arguments.rounds {
+        ours.push(fold_all(arguments, &catalog, &partitions, &names)?);
+        if let Some((peers, told)) = arguments.peers.as_ref().zip(told.as_ref()) {
+            theirs.push(flink(arguments, peers, told.path())?);
+        }
+    }
+    let ours = median(&mut ours);
+    println!("median: {ours:.0} a second");
+    if !theirs.is_empty() {
+        let theirs = median(&mut theirs);
+        println!("Flink on heap: {theirs:.0}; {:.2} times as many here", ours / theirs);
+    }
+    Ok(())
+}
+
+/// Folds everything into a new store, and says what it took. Returns events a second.
+fn fold_all(
+    arguments: &Arguments,
+    catalog: &Catalog,
+    partitions: &[Vec<Ready>],
+    names: &[String],
+) -> Result<f64, Box<dyn Error>> {
     let folder = tempfile::tempdir_in(&arguments.work)?;
     let store = Store::open(folder.path(), CACHE_BYTES, "bench")?;
-    store.take_up(&catalog, &Position::new());
-    let partitions = ready(arguments, &catalog);
+    store.take_up(catalog, &Position::new());
     let events: usize = partitions.iter().map(Vec::len).sum();
     let project = catalog.projects().first().ok_or("no project")?.id;
-    let names: Vec<String> = (0..arguments.shape.persons).map(distinct_id).collect();
-
     let (done, log_time_ms) = (AtomicBool::new(false), AtomicI64::new(0));
     let before = process::cpu_seconds(std::process::id())?;
     let (took, checkpoints) = thread::scope(|scope| {
@@ -68,29 +103,11 @@ pub fn run(arguments: &Arguments) -> Outcome {
         });
         let began = Instant::now();
         let folding: Vec<_> = (0..)
-            .zip(&partitions)
+            .zip(partitions)
             .map(|(id, events)| {
-                let partition = Arc::clone(&store.partition(id, 0, i64::MIN));
-                let (names, log_time_ms) = (&names, &log_time_ms);
-                scope.spawn(move || {
-                    let mut due: Vec<Due<&Ready>> = Vec::new();
-                    for (together, next_offset) in events.chunks(TOGETHER_MAX).zip(1..) {
-                        due.truncate(together.len());
-                        for (at, event) in together.iter().enumerate() {
-                            if at == due.len() {
-                                let key = PersonKey::default();
-                                due.push(Due { key, time_ms: 0, what: event });
-                            }
-                            let due = &mut due[at];
-                            due.key.set(project, &names[event.person as usize]);
-                            (due.time_ms, due.what) = (event.entry.time_ms(), event);
-                        }
-                        partition.hot.update_all(&mut due, |event, record| fold(record, event));
-                        partition.advance(next_offset);
-                        let last_ms = due.last().map_or(0, |due| due.time_ms);
-                        log_time_ms.fetch_max(last_ms, Ordering::Relaxed);
-                    }
-                })
+                let partition = store.partition(id, 0, i64::MIN);
+                let log_time_ms = &log_time_ms;
+                scope.spawn(move || fold_part(&partition, (project, names), events, log_time_ms))
             })
             .collect();
         let folded = folding.into_iter().try_for_each(|thread| thread.join());
@@ -101,17 +118,42 @@ pub fn run(arguments: &Arguments) -> Outcome {
     })?;
     let cpu_seconds = process::cpu_seconds(std::process::id())? - before;
     let memory = store.memory();
+    let per_second = events as f64 / took.as_secs_f64();
     println!(
-        "{events} watched events of {} people in {:.2} s by {} threads: {:.0} a second, {:.2} CPU \
-         seconds per million, {checkpoints} durable checkpoints, {} bytes a person in memory",
+        "{events} watched events of {} people in {:.2} s by {} threads: {per_second:.0} a second, \
+         {:.2} CPU seconds per million, {checkpoints} durable checkpoints, {} bytes a person in \
+         memory",
         memory.people,
         took.as_secs_f64(),
         arguments.threads,
-        events as f64 / took.as_secs_f64(),
         cpu_seconds / (events as f64 / 1e6),
         memory.bytes / memory.people.max(1),
     );
-    Ok(())
+    Ok(per_second)
+}
+
+fn fold_part(
+    partition: &Partition,
+    (project, names): (ProjectId, &[String]),
+    events: &[Ready],
+    log_time_ms: &AtomicI64,
+) {
+    let mut due: Vec<Due<&Ready>> = Vec::new();
+    for (together, next_offset) in events.chunks(TOGETHER_MAX).zip(1..) {
+        due.truncate(together.len());
+        for (at, event) in together.iter().enumerate() {
+            if at == due.len() {
+                due.push(Due { key: PersonKey::default(), time_ms: 0, what: event });
+            }
+            let due = &mut due[at];
+            due.key.set(project, &names[event.person as usize]);
+            (due.time_ms, due.what) = (event.entry.time_ms(), event);
+        }
+        partition.hot.update_all(&mut due, |event, record| fold(record, event));
+        partition.advance(next_offset);
+        let last_ms = due.last().map_or(0, |due| due.time_ms);
+        log_time_ms.fetch_max(last_ms, Ordering::Relaxed);
+    }
 }
 
 fn fold(record: &mut schemas::record::Record, event: &Ready) -> bool {
@@ -120,6 +162,34 @@ fn fold(record: &mut schemas::record::Record, event: &Ready) -> bool {
         let hit = Hit { entry: event.entry, value: *value };
         record.fold(*matcher, *kept, hit) == schemas::window::Folded::Kept || changed
     })
+}
+
+/// The watched events of a workload, a line of JSON each.
+fn write_down(arguments: &Arguments) -> Result<NamedTempFile, Box<dyn Error>> {
+    let mut lines = BufWriter::new(NamedTempFile::new_in(&arguments.work)?);
+    for sketch in Workload::new(arguments.shape, ENDING_MS).filter(|sketch| sketch.is_watched()) {
+        writeln!(lines, "{}", sketch.event().captured())?;
+    }
+    Ok(lines.into_inner()?)
+}
+
+/// Has Flink keep the same. Returns events a second, from the first that its function is given.
+fn flink(arguments: &Arguments, peers: &Path, events: &Path) -> Result<f64, Box<dyn Error>> {
+    let folder = tempfile::tempdir_in(&arguments.work)?;
+    let mut java = Command::new("java");
+    java.arg(format!("@{}", peers.join("flink.flags").display()));
+    java.args(["cohortbench.Main", "flink-state", "--backend", "heap", "--events"]).arg(events);
+    java.arg("--state-dir").arg(folder.path());
+    java.args(["--checkpoint-ms", &arguments.checkpoint_ms.to_string()]);
+    java.args(["--parallelism", &arguments.threads.to_string()]);
+    let run = timed("flink-state", java, None)?;
+    println!("Flink on heap: {:.0} a second, {} checkpoints", run.per_second, run.checkpoints);
+    Ok(run.per_second)
+}
+
+fn median(rates: &mut [f64]) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// The watched events of a workload, by partition.

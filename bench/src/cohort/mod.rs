@@ -14,6 +14,7 @@ use contestant::{ALL, Contestant};
 use node::Node;
 use report::{Report, Standing};
 use run::Run;
+pub use run::timed;
 
 use crate::fill::{self, Filled, fill};
 use crate::workload::Shape;

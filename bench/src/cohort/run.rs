@@ -80,9 +80,21 @@ pub fn run(
     if let Some((path, now_ms)) = answers {
         command.arg("--answers").arg(path).arg("--now").arg(now_ms.to_string());
     }
+    timed(contestant.name, command, redis.as_ref().map(|(server, _)| server.0.id()))
+}
+
+/// Runs what tells at its end how much it has applied, and since when; a process `beside` it is
+/// watched too.
+///
+/// # Errors
+/// When it fails, or takes too long.
+pub fn timed(
+    name: &str,
+    mut command: Command,
+    beside: Option<u32>,
+) -> Result<Run, Box<dyn std::error::Error>> {
     let mut child = Ended(command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?);
-    let pids = std::iter::once(child.0.id()).chain(redis.iter().map(|(server, _)| server.0.id()));
-    let pids: Vec<u32> = pids.collect();
+    let pids: Vec<u32> = std::iter::once(child.0.id()).chain(beside).collect();
     let (mut cpu_seconds, mut memory) = (vec![0.0; pids.len()], vec![0.0; pids.len()]);
     let began = Instant::now();
     let status = loop {
@@ -95,14 +107,14 @@ pub fn run(
             break status;
         }
         if began.elapsed() > LIMIT {
-            return Err(format!("{} takes longer than {LIMIT:?}", contestant.name).into());
+            return Err(format!("{name} takes longer than {LIMIT:?}").into());
         }
         std::thread::sleep(LOOK_EVERY);
     };
     let said = child.0.stdout.take().ok_or("no output")?;
     let lines: Vec<String> = BufReader::new(said).lines().collect::<Result<_, _>>()?;
     if !status.success() {
-        return Err(format!("{} failed: {}", contestant.name, lines.join(" ")).into());
+        return Err(format!("{name} failed: {}", lines.join(" ")).into());
     }
     let said: Value = serde_json::from_str(lines.last().ok_or("it says nothing")?)?;
     let number = |key: &str| said[key].as_f64().ok_or_else(|| format!("no {key} in {said}"));

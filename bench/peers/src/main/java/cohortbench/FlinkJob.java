@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.api.connector.source.Source;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
@@ -42,7 +43,11 @@ final class FlinkJob {
     private final Progress progress = Progress.OF_PROCESS;
 
     FlinkJob(Options options, String usualBackend) throws IOException {
-        run = Run.of(options);
+        this(options, usualBackend, Run.of(options));
+    }
+
+    FlinkJob(Options options, String usualBackend, Run run) throws IOException {
+        this.run = run;
         answers = Answers.ifWanted(options);
         backend = options.word("backend", usualBackend, Set.of(HEAP, ROCKSDB));
         checkpointMs = options.number("checkpoint-ms", 5_000);
@@ -88,7 +93,14 @@ final class FlinkJob {
                 .setDeserializer(new SightingSchema())
                 .setProperties(ConsumerSettings.fetching())
                 .build();
-        return environment().fromSource(source, watermarks, "events")
+        return sightings(source, watermarks);
+    }
+
+    /** The watched events of any source, by person. */
+    KeyedStream<Sighting, String> sightings(
+            Source<Sighting, ?, ?> source, WatermarkStrategy<Sighting> watermarks)
+            throws IOException {
+        return environment().fromSource(source, watermarks, "events", new SightingType())
                 .uid("events")
                 .keyBy(Sighting::person);
     }

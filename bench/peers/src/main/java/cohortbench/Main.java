@@ -26,6 +26,7 @@ public final class Main {
             case "streams" -> new StreamsPeer(options);
             case "redis" -> new RedisPeer(options);
             case "flink" -> new FlinkPeer(options);
+            case "flink-state" -> new FlinkStatePeer(options);
             case "flink-sliding" -> new FlinkSlidingPeer(options);
             default -> throw new IllegalArgumentException("no contestant " + arguments[0]);
         };

@@ -13,6 +13,12 @@ record Run(String brokers, String topic, long records, Path stateDir, String id)
                 stateDir, id(stateDir));
     }
 
+    /** The same where records are in memory before anything begins. */
+    static Run ofMemory(Options options, long records) throws IOException {
+        Path stateDir = options.path("state-dir");
+        return new Run("", "", records, stateDir, id(stateDir));
+    }
+
     /** Names the consumer group: a new folder starts a new one, an old one resumes its own. */
     private static String id(Path stateDir) throws IOException {
         Path file = stateDir.resolve("run-id");
