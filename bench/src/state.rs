@@ -4,7 +4,6 @@
 use std::error::Error;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,7 +17,8 @@ use schemas::window::{Entry, Hit, Kept, Value};
 use serde_json::json;
 use tempfile::NamedTempFile;
 
-use crate::cohort::timed;
+use crate::cohort::report::spread;
+use crate::cohort::{java, timed};
 use crate::conditions::{self, Set};
 use crate::workload::{Shape, Workload, distinct_id};
 use crate::{Outcome, process};
@@ -68,10 +68,10 @@ pub fn run(arguments: &Arguments) -> Outcome {
             theirs.push(flink(arguments, peers, told.path())?);
         }
     }
-    let ours = median(&mut ours);
+    let median = |rates: &[f64]| spread(rates, |rate| *rate).map(|[_, median, _]| median);
+    let ours = median(&ours).ok_or("no round")?;
     println!("median: {ours:.0} a second");
-    if !theirs.is_empty() {
-        let theirs = median(&mut theirs);
+    if let Some(theirs) = median(&theirs) {
         println!("Flink on heap: {theirs:.0}; {:.2} times as many here", ours / theirs);
     }
     Ok(())
@@ -176,20 +176,14 @@ fn write_down(arguments: &Arguments) -> Result<NamedTempFile, Box<dyn Error>> {
 /// Has Flink keep the same. Returns events a second, from the first that its function is given.
 fn flink(arguments: &Arguments, peers: &Path, events: &Path) -> Result<f64, Box<dyn Error>> {
     let folder = tempfile::tempdir_in(&arguments.work)?;
-    let mut java = Command::new("java");
-    java.arg(format!("@{}", peers.join("flink.flags").display()));
-    java.args(["cohortbench.Main", "flink-state", "--backend", "heap", "--events"]).arg(events);
+    let mut java = java(Some(peers), "flink.flags");
+    java.args(["flink-state", "--backend", "heap", "--events"]).arg(events);
     java.arg("--state-dir").arg(folder.path());
     java.args(["--checkpoint-ms", &arguments.checkpoint_ms.to_string()]);
     java.args(["--parallelism", &arguments.threads.to_string()]);
     let run = timed("flink-state", java, None)?;
     println!("Flink on heap: {:.0} a second, {} checkpoints", run.per_second, run.checkpoints);
     Ok(run.per_second)
-}
-
-fn median(rates: &mut [f64]) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// The watched events of a workload, by partition.

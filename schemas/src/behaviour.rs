@@ -278,6 +278,9 @@ impl Period {
 }
 
 impl Ago {
+    /// Any time until now.
+    pub const EVER: Ago = Ago { from_ms: FOREVER_MS, until_ms: 0 };
+
     /// The window of so many milliseconds that ends now.
     pub fn within(length_ms: i64) -> Ago {
         Ago { from_ms: length_ms, until_ms: 0 }

@@ -174,8 +174,8 @@ impl Contestant {
                 floor.arg("floor");
                 floor
             }
-            Kind::Java(flags) => java(ground, flags),
-            Kind::Redis => java(ground, "kafka.flags"),
+            Kind::Java(flags) => java(ground.peers.as_deref(), flags),
+            Kind::Redis => java(ground.peers.as_deref(), "kafka.flags"),
         };
         command.args(self.arguments).args(["--brokers", &ground.brokers, "--topic", topic]);
         command.arg("--records").arg(records.to_string());
@@ -186,8 +186,9 @@ impl Contestant {
     }
 }
 
-fn java(ground: &Ground, flags: &str) -> Command {
-    let folder = ground.peers.clone().unwrap_or_default();
+/// One of the peers, by their folder and the file with its flags; what it is called comes next.
+pub fn java(peers: Option<&Path>, flags: &str) -> Command {
+    let folder = peers.unwrap_or(Path::new(""));
     let mut java = Command::new("java");
     java.arg(format!("@{}", folder.join(flags).display())).arg("cohortbench.Main");
     java

@@ -10,6 +10,7 @@ mod run;
 
 use std::path::PathBuf;
 
+pub use contestant::java;
 use contestant::{ALL, Contestant};
 use node::Node;
 use report::{Report, Standing};

@@ -129,8 +129,7 @@ impl Seen<'_> {
         let steps = asked.steps.iter();
         let matchers: Vec<Watched> =
             steps.flat_map(|step| [Some(step.of), step.without]).flatten().collect();
-        let ever = Range { after_ms: i64::MIN, until_ms: i64::MAX };
-        let is_whole = matchers.iter().all(|of| self.gap(*of, ever).is_none());
+        let is_whole = matchers.iter().all(|of| self.gap(*of, Range::EVER).is_none());
         let mut edges_ms = edges(asked.ago);
         let mut after_ms: i64 = 0;
         for step in asked.steps.iter().skip(1).filter(|_| !is_whole) {

@@ -139,7 +139,7 @@ fn when(of: Watched, ago: Ago) -> String {
     let before = Some(until_ms).filter(|until_ms| *until_ms < Range::EVER.until_ms);
     let after = after.map(|after_ms| format!("after {}", Date::of_ms(after_ms).words()));
     let before = before.map(|until_ms| format!("before {}", Date::of_ms(until_ms + 1).words()));
-    let ago = Some(ago).filter(|ago| *ago != Ago::within(FOREVER_MS)).map(range);
+    let ago = Some(ago).filter(|ago| *ago != Ago::EVER).map(range);
     let said: Vec<String> = [after, before, ago].into_iter().flatten().collect();
     said.join(" and ")
 }

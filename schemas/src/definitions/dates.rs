@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::behaviour::{Ago, Then};
 use crate::filter::{Date, Moment};
-use crate::window::{FOREVER_MS, Range};
+use crate::window::Range;
 
 /// When events happened: between dates, and so long ago.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ impl Stretch {
     /// The same, said of one instant.
     pub fn thens(self) -> Vec<Then> {
         let mut thens = self.dates.thens();
-        if self.ago != Ago::within(FOREVER_MS) {
+        if self.ago != Ago::EVER {
             thens.push(Then::Ago(self.ago));
         }
         thens
@@ -27,7 +27,7 @@ impl Stretch {
 }
 
 /// After the one date, before the other; either may be missing, and neither moves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dates {
     pub after: Option<Date>,
     pub before: Option<Date>,
@@ -78,6 +78,6 @@ impl From<Ago> for Stretch {
 
 impl From<Dates> for Stretch {
     fn from(dates: Dates) -> Stretch {
-        Stretch { dates, ago: Ago::within(FOREVER_MS) }
+        Stretch { dates, ago: Ago::EVER }
     }
 }

@@ -12,7 +12,6 @@ use super::problem::{Place, Problems};
 use crate::behaviour::{Ago, Then};
 use crate::fault::Fault;
 use crate::filter::{Date, PropertyMatching};
-use crate::window::FOREVER_MS;
 
 /// The cohort of this id, as it stands in a file. What is wrong in it fails who asks for it.
 pub(super) fn cohort(
@@ -152,7 +151,7 @@ fn created(leaf: &Value) -> Draft {
         // As of a property: nothing is before or after what is no date.
         date.map_or_else(Draft::nobody, |date| Events::any().first(then(date)))
     };
-    let ever = Then::Ago(Ago { from_ms: FOREVER_MS, until_ms: 0 });
+    let ever = Then::Ago(Ago::EVER);
     match leaf.get("operator").and_then(Value::as_str) {
         Some("is_date_before") => first(Then::Before),
         Some("is_date_exact") => first(Then::At),

@@ -177,7 +177,7 @@ fn when(told: &mut Map<String, Value>, Stretch { dates, ago }: Stretch) -> Optio
         let said = [("after", dates.after), ("before", dates.before)];
         let said = said.into_iter().filter_map(|(word, date)| Some((word.to_owned(), date?)));
         told.extend(said.map(|(word, date)| (word, json!(date.words()))));
-        return (ago == Ago::within(FOREVER_MS)).then_some(());
+        return (ago == Ago::EVER).then_some(());
     }
     let (key, value) = match ago {
         Ago { from_ms: FOREVER_MS, until_ms } => ("ago", json!(format!(">= {}", length(until_ms)))),

@@ -105,6 +105,13 @@ final class FlinkJob {
                 .keyBy(Sighting::person);
     }
 
+    /** Keeps the newest of each person, in one record in keyed state. */
+    Report keepNewest(String contestant, KeyedStream<Sighting, String> people) throws Exception {
+        DataStream<String> lines =
+                people.process(new NewestFunction(isAsked(), nowMs())).uid("newest");
+        return run(contestant, lines);
+    }
+
     /** Runs what makes these lines of answers until its input or its time is over. */
     Report run(String contestant, DataStream<String> answering) throws Exception {
         DataStream<String> lines = answering.map(new CheckpointCounter());

@@ -2,7 +2,6 @@ package cohortbench;
 
 import java.io.IOException;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
-import org.apache.flink.streaming.api.datastream.DataStream;
 
 /** Flink with one record per person in keyed state. */
 final class FlinkPeer implements Contestant {
@@ -14,9 +13,6 @@ final class FlinkPeer implements Contestant {
 
     @Override
     public Report run() throws Exception {
-        DataStream<String> lines = job.sightings(WatermarkStrategy.noWatermarks())
-                .process(new NewestFunction(job.isAsked(), job.nowMs()))
-                .uid("newest");
-        return job.run("flink", lines);
+        return job.keepNewest("flink", job.sightings(WatermarkStrategy.noWatermarks()));
     }
 }

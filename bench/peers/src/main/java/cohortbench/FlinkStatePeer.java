@@ -8,7 +8,6 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.connector.datagen.source.DataGeneratorSource;
-import org.apache.flink.streaming.api.datastream.DataStream;
 
 /** Flink's state alone: the same function over sightings that lie in memory, parsed before. */
 final class FlinkStatePeer implements Contestant {
@@ -37,10 +36,8 @@ final class FlinkStatePeer implements Contestant {
     public Report run() throws Exception {
         DataGeneratorSource<Sighting> source = new DataGeneratorSource<>(
                 FlinkStatePeer::at, sightings.length, new SightingType());
-        DataStream<String> lines = job.sightings(source, WatermarkStrategy.noWatermarks())
-                .process(new NewestFunction(job.isAsked(), job.nowMs()))
-                .uid("newest");
-        return job.run("flink-state", lines);
+        return job.keepNewest(
+                "flink-state", job.sightings(source, WatermarkStrategy.noWatermarks()));
     }
 
     private static Sighting at(long index) {
