@@ -100,6 +100,8 @@ impl Topic {
             .set("fetch.queue.backoff.ms", "5")
             // More would wait in memory, and be out of the processor's caches when it is folded.
             .set("queued.max.messages.kbytes", "4096")
+            // The default is a MiB of each partition: what is fetched at once is held at once.
+            .set("fetch.message.max.bytes", "262144")
             .set("reconnect.backoff.max.ms", "1000")
             .set("topic.metadata.refresh.interval.ms", "5000");
         self.with_properties(config).create_with_context(Murmur)
