@@ -81,6 +81,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
          user and system, of the whole node, with 1,000 checks a second beside; people in memory \
          without a bound. × is how many times the median of the first line; the floor (Rust: read, \
          parsed, newest ten kept in a map, nothing durable) reads the same topic in turns with it. \
+         Late is how late a thread was at most that does nothing but wake up as often as is \
+         checked; bytes are the peak, all of the node, by each person who has a watched event. \
          After its runs each node was compared with the oracle.\n",
         arguments.events,
         arguments.runs,
@@ -91,9 +93,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
     writeln!(
         page,
         "| workload | conditions | events/s | CPU seconds per million | × | floor | × floor | \
-         check p99, longest (ms) | peak MiB |"
+         check p99, longest (ms) | late (ms) | peak MiB | bytes |"
     )?;
-    writeln!(page, "|---|---|---|---|---|---|---|---|---|")?;
+    writeln!(page, "|---|---|---|---|---|---|---|---|---|---|---|")?;
     let (mut first, mut restarts) = (None, String::new());
     for (number, around) in AROUND.iter().take(arguments.workloads).enumerate() {
         let topic = format!("around-{number}");
@@ -103,7 +105,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         let floor = spread(&timed.floor, cpu).ok_or("no run")?[1];
         for ((_, conditions), runs) in around.sets.iter().zip(&timed.runs) {
             let first = *first.get_or_insert(spread(runs, cpu).ok_or("no run")?[1]);
-            line(&mut page, (around.what, conditions), runs, (first, floor))?;
+            line(&mut page, (around.what, conditions), runs, (first, floor), filled.active)?;
         }
         if number == 0 {
             restarts = restart(arguments, &topic, shape, filled)?;
@@ -159,16 +161,19 @@ fn line(
     (what, conditions): (&str, &str),
     runs: &[Run],
     (first, floor): (f64, f64),
+    active: usize,
 ) -> Outcome {
     let [low, median, high] = spread(runs, cpu).ok_or("no run")?;
     let [_, rate, _] = spread(runs, |run| run.per_second / 1e3).ok_or("no run")?;
     let [_, _, peak] = spread(runs, |run| run.memory_peak_mib).ok_or("no run")?;
     let [_, p99, _] = spread(runs, Run::check_p99_ms).ok_or("no run")?;
     let [_, _, longest] = spread(runs, Run::check_max_ms).ok_or("no run")?;
+    let [_, _, late] = spread(runs, Run::bystander_max_ms).ok_or("no run")?;
+    let each = peak * f64::from(1 << 20) / active as f64;
     writeln!(
         page,
         "| {what} | {conditions} | {rate:.0}k | {low:.2} / **{median:.2}** / {high:.2} | {:.2} | \
-         {floor:.2} | {:.2} | {p99:.1}, {longest:.0} | {peak:.0} |",
+         {floor:.2} | {:.2} | {p99:.1}, {longest:.0} | {late:.0} | {peak:.0} | {each:.0} |",
         median / first,
         median / floor
     )?;

@@ -89,9 +89,11 @@ impl Node {
         let done = AtomicBool::new(false);
         thread::scope(|scope| {
             let asker = scope.spawn(|| self.ask(persons, &done).map_err(|error| error.to_string()));
+            let bystander = scope.spawn(|| stand_by(&done));
             let taken = taken_in(&self.url, self.process.0.id(), records, LIMIT);
             done.store(true, Ordering::Release);
             let asked = asker.join().map_err(|_| "the asker panicked")??;
+            let late = bystander.join().map_err(|_| "the bystander panicked")?;
             let taken = taken?;
             Ok(Run {
                 per_second: taken.per_second(),
@@ -100,6 +102,7 @@ impl Node {
                 checkpoints: taken.last.checkpoints,
                 check_p99_us: Some(asked.value_at_quantile(0.99)),
                 check_max_us: Some(asked.max()),
+                bystander_max_us: Some(late.as_micros() as u64),
             })
         })
     }
@@ -112,12 +115,7 @@ impl Node {
         let mut connection = connect(&self.url, Instant::now() + LIMIT)?;
         let mut took = Histogram::new(3)?;
         let mut dice = Dice::new(7);
-        let start = Instant::now();
-        let (per_second, next, step, end) = (CHECKS_PER_SECOND, 0, 1, u64::MAX);
-        for due in (Schedule { start, per_second, next, step, end }) {
-            if done.load(Ordering::Acquire) {
-                break;
-            }
+        for due in schedule().take_while(|_| !done.load(Ordering::Acquire)) {
             let person = distinct_id(dice.below(u64::from(persons)) as u32);
             let body = json!({ "token": TOKEN, "distinct_id": person }).to_string();
             connection.post("/flags/?v=2", body.as_bytes())?.fine()?;
@@ -125,4 +123,17 @@ impl Node {
         }
         Ok(took)
     }
+}
+
+/// How late a thread is at most that only wakes up as often as [`Node::ask`] asks, until it is
+/// `done`. Whatever holds that one up, it isn't the node's answer.
+fn stand_by(done: &AtomicBool) -> Duration {
+    priority::cut_in();
+    let awake = schedule().take_while(|_| !done.load(Ordering::Acquire));
+    awake.map(|due| due.elapsed()).max().unwrap_or_default()
+}
+
+fn schedule() -> Schedule {
+    let start = Instant::now();
+    Schedule { start, per_second: CHECKS_PER_SECOND, next: 0, step: 1, end: u64::MAX }
 }

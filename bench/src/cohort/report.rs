@@ -110,12 +110,14 @@ impl Report<'_> {
         let runs = self.ours().map_or(&[][..], |ours| &ours.runs);
         let Some([low, median, high]) = spread(runs, Run::check_p99_ms) else { return Ok(()) };
         let [_, _, longest] = spread(runs, Run::check_max_ms).unwrap_or_default();
+        let [_, _, late] = spread(runs, Run::bystander_max_ms).unwrap_or_default();
         let [_, checkpoints, _] = spread(runs, |run| run.checkpoints).unwrap_or_default();
         writeln!(
             page,
             "\nBeside that Sluice answered 1,000 checks a second over HTTP, 99 of 100 within \
              {low:.1} / {median:.1} / {high:.1} ms of when they were due, the longest of all after \
-             {longest:.1} ms, and made {checkpoints:.0} checkpoints durable inside a run."
+             {longest:.1} ms (a thread that only wakes up as often was {late:.1} ms late at most), \
+             and made {checkpoints:.0} checkpoints durable inside a run."
         )
     }
 

@@ -31,6 +31,9 @@ pub struct Run {
     pub check_p99_us: Option<u64>,
     /// The longest that one took.
     pub check_max_us: Option<u64>,
+    /// How late a thread was at most that does nothing but wake up as often as was checked: what
+    /// the machine does to anybody.
+    pub bystander_max_us: Option<u64>,
 }
 
 impl Run {
@@ -42,6 +45,11 @@ impl Run {
     /// The longest that one took, in milliseconds.
     pub fn check_max_ms(&self) -> f64 {
         ms(self.check_max_us)
+    }
+
+    /// How late a bystander was at most, in milliseconds.
+    pub fn bystander_max_ms(&self) -> f64 {
+        ms(self.bystander_max_us)
     }
 }
 
@@ -126,6 +134,7 @@ pub fn timed(
         checkpoints: number("checkpoints")?,
         check_p99_us: None,
         check_max_us: None,
+        bystander_max_us: None,
     })
 }
 
