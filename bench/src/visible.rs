@@ -2,6 +2,7 @@
 //! says yes, while others arrive at a steady rate. And how long until a program has it that only
 //! reads the topic: what Kafka takes alone.
 
+use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -10,9 +11,11 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use processor::log::{Arrival, Reader};
 use processor::priority;
+use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::message::Message;
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
 use serde_json::{Value, json};
 
@@ -28,8 +31,10 @@ use crate::{Failure, Outcome};
 /// How events come to the log, and who sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Way {
-    /// Produced to its topic; a node is asked.
+    /// Produced to its topic; a node is asked until it says yes.
     Produce,
+    /// Produced, and a node is asked once the brokers have it, by its position.
+    Position,
     /// Captured over HTTP; the same node is asked.
     Capture,
     /// Produced, and read by a program that does nothing else.
@@ -104,22 +109,45 @@ pub fn run(arguments: &Arguments) -> Outcome {
 
 /// Where events go in.
 enum Target {
-    Topic(BaseProducer, String),
+    Topic(ThreadedProducer<Placed>, String),
     Node(Connection),
 }
 
+/// Hears of each record that the brokers have, if anybody does: its partition, and the offset
+/// after it.
+struct Placed(Option<Sender<(i32, i64)>>);
+
+impl ClientContext for Placed {}
+
+impl ProducerContext for Placed {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let (Some(tell), Ok(record)) = (&self.0, result) {
+            // Whoever would like to know may have given up.
+            tell.send((record.partition(), record.offset() + 1)).ok();
+        }
+    }
+}
+
 impl Target {
-    /// Where each goes at once, or, with a linger, with those that come so soon after it.
-    fn new(arguments: &Arguments, linger_ms: u64) -> Result<Self, Failure> {
+    /// Where each goes at once, or, with a linger, with those that come so soon after it. Where
+    /// those are `placed` that are produced is told whoever asks.
+    fn new(
+        arguments: &Arguments,
+        linger_ms: u64,
+        placed: Option<Sender<(i32, i64)>>,
+    ) -> Result<Self, Failure> {
         Ok(match arguments.way {
             Way::Capture => Target::Node(Connection::open(&arguments.url)?),
-            Way::Produce | Way::Read => {
+            Way::Produce | Way::Position | Way::Read => {
                 let mut config = ClientConfig::new();
                 config.set("bootstrap.servers", &arguments.brokers);
                 config.set("linger.ms", linger_ms.to_string());
                 config.set("partitioner", "murmur2_random").set("compression.codec", "lz4");
-                config.set("delivery.report.only.error", "true");
-                Target::Topic(config.create()?, arguments.topic.clone())
+                config.set("delivery.report.only.error", placed.is_none().to_string());
+                let producer = config.create_with_context(Placed(placed))?;
+                Target::Topic(producer, arguments.topic.clone())
             }
         })
     }
@@ -146,11 +174,10 @@ impl Target {
                         if error != full {
                             return Err(error.into());
                         }
-                        producer.poll(Duration::from_millis(1));
+                        thread::sleep(Duration::from_millis(1));
                         record = back;
                     }
                 }
-                producer.poll(Duration::ZERO);
                 Ok(())
             }
         }
@@ -159,7 +186,7 @@ impl Target {
 
 /// Sends one sender's share of everybody else's events. Returns how many there were a second.
 fn others(arguments: &Arguments, number: u64, done: &AtomicBool) -> Result<f64, Failure> {
-    let mut target = Target::new(arguments, 5)?;
+    let mut target = Target::new(arguments, 5, None)?;
     let shape = Shape { persons: arguments.persons, events: u64::MAX, seed: number, ..Shape::W1 };
     let mut workload = Workload::new(shape, now_ms());
     let start = Instant::now();
@@ -206,10 +233,13 @@ fn read(arguments: &Arguments, tell: Sender<String>, done: &AtomicBool) -> Outco
 fn probe(arguments: &Arguments, told: &Receiver<String>) -> Result<Histogram<u64>, Failure> {
     // Whoever asks stands elsewhere, and waits for no processor of the node's.
     priority::cut_in();
-    let (mut target, mut dice) = (Target::new(arguments, 0)?, Dice::new(now_ms() as u64));
+    let (tell_placed, placed) = mpsc::channel();
+    let asks_where = (arguments.way == Way::Position).then_some(tell_placed);
+    let (mut target, mut dice) =
+        (Target::new(arguments, 0, asks_where)?, Dice::new(now_ms() as u64));
     let mut node = match arguments.way {
         Way::Read => None,
-        Way::Produce | Way::Capture => Some(Connection::open(&arguments.url)?),
+        Way::Produce | Way::Position | Way::Capture => Some(Connection::open(&arguments.url)?),
     };
     let mut took = Histogram::new(3)?;
     let start = Instant::now() + Duration::from_secs(1);
@@ -220,8 +250,13 @@ fn probe(arguments: &Arguments, told: &Receiver<String>) -> Result<Histogram<u64
         let record = event.record(TOKEN).to_string().into_bytes();
         let sent = Instant::now();
         target.send(&[(person.clone(), record)])?;
+        let mut position = String::new();
+        if arguments.way == Way::Position {
+            let (partition, next) = placed.recv_timeout(LIMIT)?;
+            write!(position, "sluice-position: {partition}:{next}\r\nsluice-wait-ms: 5000\r\n")?;
+        }
         match &mut node {
-            Some(node) => ask(node, &person, sent)?,
+            Some(node) => ask(node, &person, &position, sent)?,
             None => while told.recv_timeout(LIMIT)? != person {},
         }
         took.record(sent.elapsed().as_micros() as u64)?;
@@ -229,12 +264,12 @@ fn probe(arguments: &Arguments, told: &Receiver<String>) -> Result<Histogram<u64
     Ok(took)
 }
 
-/// Asks until the answer is yes.
-fn ask(node: &mut Connection, person: &str, sent: Instant) -> Outcome {
+/// Asks until the answer is yes, with more headers.
+fn ask(node: &mut Connection, person: &str, more: &str, sent: Instant) -> Outcome {
     let body = json!({ "token": TOKEN, "distinct_id": person, "flag_keys": [PROBE.1] });
     let body = body.to_string();
     loop {
-        let reply = node.post("/flags/?v=2", body.as_bytes())?;
+        let reply = node.post_with("/flags/?v=2", more, body.as_bytes())?;
         let is_on = br#""enabled":true"#;
         if reply.body.windows(is_on.len()).any(|at| at == is_on) {
             return Ok(());
