@@ -76,6 +76,37 @@ fn the_boundaries_are_in_the_manifests() {
     assert!(!manifest.contains("processor"), "tests drive the binary from outside");
 }
 
+/// What a crate asks for, its code names; that of `bench` is partly the tests'.
+#[test]
+fn no_dependency_is_left_over() {
+    let members = ["schemas", "evaluator", "processor", "tests", "tests/fuzz", "tests/mutants"];
+    let alone = members.map(|member| (member, vec![member]));
+    let mut named = 0;
+    for (member, folders) in alone.into_iter().chain([("bench", vec!["bench", "tests"])]) {
+        let files = folders.iter().flat_map(|folder| files(&repository().join(folder)));
+        let is_code = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "rs");
+        let code: String = files.filter(is_code).map(|path| read(&path)).collect();
+        let is_of_name = |c: char| c.is_alphanumeric() || c == '_';
+        let words: BTreeSet<&str> = code.split(|c| !is_of_name(c)).collect();
+        for name in dependencies(&read(&repository().join(member).join("Cargo.toml"))) {
+            let word = name.replace('-', "_");
+            assert!(words.contains(&*word), "{member} has no use for {name}");
+            named += 1;
+        }
+    }
+    assert!(named > 50, "only {named} dependencies were found");
+}
+
+/// The names of what a manifest asks for.
+fn dependencies(manifest: &str) -> Vec<&str> {
+    let mut is_inside = false;
+    let lines = manifest.lines().filter(|line| {
+        is_inside = if line.starts_with('[') { line.contains("dependencies") } else { is_inside };
+        is_inside && line.starts_with(|c: char| c.is_ascii_lowercase())
+    });
+    lines.filter_map(|line| line.split(['.', ' ', '=']).next()).collect()
+}
+
 #[test]
 fn nothing_large_is_kept() {
     for path in files(&repository()) {
