@@ -4,6 +4,7 @@
 //! without having been read is *partial*: what is durable is merged in at the first check or
 //! checkpoint, in any order, because records merge.
 
+use std::array;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -70,7 +71,7 @@ pub struct Due<T> {
     pub what: T,
 }
 
-/// How many changes are made together at most: their shards are locked for so long.
+/// How many changes are made together at most.
 pub const TOGETHER_MAX: usize = 16;
 
 /// What is durable of a person whom a checkpoint took: hash, key, and record if there is one.
@@ -109,25 +110,19 @@ impl Hot {
         mut change: impl FnMut(&mut T, &mut Record) -> bool,
     ) {
         debug_assert!(due.len() <= TOGETHER_MAX);
-        // In the order of shards, so that two who hold several never wait for one another.
-        let mut order = [(0, 0); TOGETHER_MAX];
-        let order = &mut order[..due.len()];
-        for (place, (at, due)) in order.iter_mut().zip(due.iter().enumerate()) {
-            *place = (due.key.hash(), at);
-        }
-        order.sort_unstable();
-        let of_shards = || order.chunk_by(|(a, _), (b, _)| shard_of(*a) == shard_of(*b));
-        let held: Vec<MutexGuard<'_, Shard>> =
-            of_shards().map(|of_one| self.shard(of_one[0].0).lock()).collect();
-        let looked = of_shards()
-            .zip(&held)
-            .flat_map(|(of_one, shard)| of_one.iter().map(|(hash, _)| shard.look(*hash)));
+        // Whoever holds a shard may be interrupted by threads of a higher priority, and checks
+        // wait for that one: several are held for a look alone, and whom somebody else holds
+        // isn't waited for.
+        let held: [Option<MutexGuard<'_, Shard>>; TOGETHER_MAX] =
+            array::from_fn(|at| self.shard(due.get(at)?.key.hash()).try_lock());
+        let looked = held.iter().zip(due.iter()).filter_map(|(shard, due)| {
+            let shard = shard.as_ref()?;
+            Some(shard.look(due.key.hash()))
+        });
         black_box(looked.fold(0, |all, one| all ^ one));
-        for (of_one, mut shard) in of_shards().zip(held) {
-            for (_, at) in of_one {
-                let Due { key, time_ms, what } = &mut due[*at];
-                self.change(&mut shard, key, *time_ms, |record| change(what, record));
-            }
+        drop(held);
+        for Due { key, time_ms, what } in due {
+            self.update(key, *time_ms, |record| change(what, record));
         }
     }
 
