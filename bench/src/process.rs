@@ -1,4 +1,4 @@
-//! What the system knows of a process: its processor time and its memory.
+//! What the system knows of a process: its processor time, its memory, and its waits for the disk.
 
 use std::fs;
 use std::io;
@@ -11,13 +11,27 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// # Errors
 /// There is no such process.
 pub fn cpu_seconds(pid: u32) -> io::Result<f64> {
+    let [user, system] = counts(pid, [11, 12])?;
+    Ok((user + system) as f64 / TICKS_PER_SECOND)
+}
+
+/// How often one of its threads has waited for a page to be read from disk since it began.
+///
+/// # Errors
+/// There is no such process.
+pub fn pages_awaited(pid: u32) -> io::Result<u64> {
+    counts(pid, [9]).map(|[major_faults]| major_faults)
+}
+
+/// Fields of its line of counts, from the one that tells its state on: `proc_pid_stat(5)`.
+fn counts<const N: usize>(pid: u32, fields: [usize; N]) -> io::Result<[u64; N]> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name stands in brackets and may contain anything.
-    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
-    let fields: Vec<&str> = fields.split(' ').collect();
-    let ticks = |field: usize| fields.get(field).and_then(|ticks| ticks.parse::<f64>().ok());
-    let both = ticks(11).zip(ticks(12)).map(|(user, system)| user + system);
-    both.map(|ticks| ticks / TICKS_PER_SECOND).ok_or(io::ErrorKind::InvalidData.into())
+    let all = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+    let all: Vec<&str> = all.split(' ').collect();
+    let found = fields.map(|field| all.get(field).and_then(|count| count.parse().ok()));
+    let whole: Option<Vec<u64>> = found.into_iter().collect();
+    whole.and_then(|whole| whole.try_into().ok()).ok_or(io::ErrorKind::InvalidData.into())
 }
 
 /// Its peak resident memory, in mebibytes.

@@ -82,7 +82,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
          without a bound. × is how many times the median of the first line; the floor (Rust: read, \
          parsed, newest ten kept in a map, nothing durable) reads the same topic in turns with it. \
          Late is how late a thread was at most that does nothing but wake up as often as is \
-         checked; bytes are the peak, all of the node, by each person who has a watched event. \
+         checked; pages are how often the node waited in a run, at most, for one to be read from \
+         disk; bytes are the peak, all of the node, by each person who has a watched event. \
          After its runs each node was compared with the oracle.\n",
         arguments.events,
         arguments.runs,
@@ -93,9 +94,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
     writeln!(
         page,
         "| workload | conditions | events/s | CPU seconds per million | × | floor | × floor | \
-         check p99, longest (ms) | late (ms) | peak MiB | bytes |"
+         check p99, longest (ms) | late (ms) | pages | peak MiB | bytes |"
     )?;
-    writeln!(page, "|---|---|---|---|---|---|---|---|---|---|---|")?;
+    writeln!(page, "|---|---|---|---|---|---|---|---|---|---|---|---|")?;
     let (mut first, mut restarts) = (None, String::new());
     for (number, around) in AROUND.iter().take(arguments.workloads).enumerate() {
         let topic = format!("around-{number}");
@@ -169,11 +170,13 @@ fn line(
     let [_, p99, _] = spread(runs, Run::check_p99_ms).ok_or("no run")?;
     let [_, _, longest] = spread(runs, Run::check_max_ms).ok_or("no run")?;
     let [_, _, late] = spread(runs, Run::bystander_max_ms).ok_or("no run")?;
+    let pages = runs.iter().filter_map(|run| run.pages_awaited).max().unwrap_or_default();
     let each = peak * f64::from(1 << 20) / active as f64;
     writeln!(
         page,
         "| {what} | {conditions} | {rate:.0}k | {low:.2} / **{median:.2}** / {high:.2} | {:.2} | \
-         {floor:.2} | {:.2} | {p99:.1}, {longest:.0} | {late:.0} | {peak:.0} | {each:.0} |",
+         {floor:.2} | {:.2} | {p99:.1}, {longest:.0} | {late:.0} | {pages} | {peak:.0} | \
+         {each:.0} |",
         median / first,
         median / floor
     )?;

@@ -34,6 +34,8 @@ pub struct Run {
     /// How late a thread was at most that does nothing but wake up as often as was checked: what
     /// the machine does to anybody.
     pub bystander_max_us: Option<u64>,
+    /// How often the node waited meanwhile for a page that the system had to read from disk.
+    pub pages_awaited: Option<u64>,
 }
 
 impl Run {
@@ -135,6 +137,7 @@ pub fn timed(
         check_p99_us: None,
         check_max_us: None,
         bystander_max_us: None,
+        pages_awaited: None,
     })
 }
 
