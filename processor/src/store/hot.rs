@@ -98,7 +98,14 @@ impl Hot {
     /// Changes a person's record by `change`, which tells whether it did, because of something
     /// that was at `time_ms`; not if that is forgotten.
     pub fn update(&self, key: &PersonKey, time_ms: i64, change: impl FnOnce(&mut Record) -> bool) {
-        self.change(&mut self.shard(key.hash()).lock(), key, time_ms, change);
+        let mut shard = self.shard(key.hash()).lock();
+        if self.forgotten.covers(key.bytes(), time_ms) {
+            return;
+        }
+        shard.change(key, |record| {
+            self.forgotten.apply(key.bytes(), record);
+            if change(record) { DIRTY } else { 0 }
+        });
     }
 
     /// Makes changes that are due by `change`, which tells whether it did, each as
@@ -113,12 +120,11 @@ impl Hot {
         // Whoever holds a shard may be interrupted by threads of a higher priority, and checks
         // wait for that one: several are held for a look alone, and whom somebody else holds
         // isn't waited for.
-        let held: [Option<MutexGuard<'_, Shard>>; TOGETHER_MAX] =
-            array::from_fn(|at| self.shard(due.get(at)?.key.hash()).try_lock());
-        let looked = held.iter().zip(due.iter()).filter_map(|(shard, due)| {
-            let shard = shard.as_ref()?;
-            Some(shard.look(due.key.hash()))
+        let held: [Option<(u64, MutexGuard<'_, Shard>)>; TOGETHER_MAX] = array::from_fn(|at| {
+            let hash = due.get(at)?.key.hash();
+            Some((hash, self.shard(hash).try_lock()?))
         });
+        let looked = held.iter().flatten().map(|(hash, shard)| shard.look(*hash));
         black_box(looked.fold(0, |all, one| all ^ one));
         drop(held);
         for Due { key, time_ms, what } in due {
@@ -297,22 +303,6 @@ impl Hot {
     pub fn shard_bytes(&self, shard: usize) -> usize {
         let shard = self.shards[shard].lock();
         shard.bytes + shard.people.allocation_size()
-    }
-
-    fn change(
-        &self,
-        shard: &mut Shard,
-        key: &PersonKey,
-        time_ms: i64,
-        change: impl FnOnce(&mut Record) -> bool,
-    ) {
-        if self.forgotten.covers(key.bytes(), time_ms) {
-            return;
-        }
-        shard.change(key, |record| {
-            self.forgotten.apply(key.bytes(), record);
-            if change(record) { DIRTY } else { 0 }
-        });
     }
 
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
