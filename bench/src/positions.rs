@@ -11,7 +11,7 @@ use crate::conditions::TOKEN;
 use crate::dice::Dice;
 use crate::event::{Event, now_ms};
 use crate::together::together;
-use crate::wire::Connection;
+use crate::wire::{Connection, from_position};
 
 /// What a person does, and the flag of set `w1` that is on from then on: whichever step an
 /// answer has missed, one flag tells.
@@ -99,10 +99,9 @@ fn work(arguments: &Arguments, number: u64, seed: u64) -> io::Result<Seen> {
         let position = reply.header("sluice-position").map(str::to_owned);
         let position = position.ok_or_else(|| io::Error::other(reply.text()))?;
         let asked_at = Instant::now();
-        let wait_ms = arguments.wait_ms;
         let headers = match arguments.blind {
             true => String::new(),
-            false => format!("sluice-position: {position}\r\nsluice-wait-ms: {wait_ms}\r\n"),
+            false => from_position(&position, arguments.wait_ms),
         };
         let reply = connection.post_with("/flags/?v=2", &headers, asked.as_bytes())?;
         let answered_at = Instant::now();

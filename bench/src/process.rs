@@ -11,8 +11,8 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// # Errors
 /// There is no such process.
 pub fn cpu_seconds(pid: u32) -> io::Result<f64> {
-    let [user, system] = counts(pid, [11, 12])?;
-    Ok((user + system) as f64 / TICKS_PER_SECOND)
+    let stat = stat(pid)?;
+    Ok((count(&stat, 11)? + count(&stat, 12)?) as f64 / TICKS_PER_SECOND)
 }
 
 /// How often one of its threads has waited for a page to be read from disk since it began.
@@ -20,18 +20,19 @@ pub fn cpu_seconds(pid: u32) -> io::Result<f64> {
 /// # Errors
 /// There is no such process.
 pub fn pages_awaited(pid: u32) -> io::Result<u64> {
-    counts(pid, [9]).map(|[major_faults]| major_faults)
+    count(&stat(pid)?, 9)
 }
 
-/// Fields of its line of counts, from the one that tells its state on: `proc_pid_stat(5)`.
-fn counts<const N: usize>(pid: u32, fields: [usize; N]) -> io::Result<[u64; N]> {
+/// Its line of counts, from the one that tells its state on: `proc_pid_stat(5)`.
+fn stat(pid: u32) -> io::Result<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name stands in brackets and may contain anything.
-    let all = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
-    let all: Vec<&str> = all.split(' ').collect();
-    let found = fields.map(|field| all.get(field).and_then(|count| count.parse().ok()));
-    let whole: Option<Vec<u64>> = found.into_iter().collect();
-    whole.and_then(|whole| whole.try_into().ok()).ok_or(io::ErrorKind::InvalidData.into())
+    Ok(stat.rsplit_once(") ").map_or("", |(_, counts)| counts).to_owned())
+}
+
+fn count(stat: &str, at: usize) -> io::Result<u64> {
+    let count = stat.split(' ').nth(at).and_then(|count| count.parse().ok());
+    count.ok_or(io::ErrorKind::InvalidData.into())
 }
 
 /// Its peak resident memory, in mebibytes.

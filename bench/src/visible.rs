@@ -2,7 +2,6 @@
 //! says yes, while others arrive at a steady rate. And how long until a program has it that only
 //! reads the topic: what Kafka takes alone.
 
-use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -24,7 +23,7 @@ use crate::dice::Dice;
 use crate::event::{Event, now_ms};
 use crate::flags::Schedule;
 use crate::floor;
-use crate::wire::Connection;
+use crate::wire::{Connection, from_position};
 use crate::workload::{Shape, Workload};
 use crate::{Failure, Outcome};
 
@@ -71,6 +70,8 @@ const BATCHES_PER_SECOND: u64 = 200;
 const SENDERS: u64 = 4;
 /// Nobody waits longer than this.
 const LIMIT: Duration = Duration::from_secs(10);
+/// How long a check may wait for its position: the most that a node allows.
+const POSITION_WAIT_MS: u64 = 5_000;
 /// What a probe does, and the flag of W1 that is on from then on.
 const PROBE: (&str, &str) = ("checkout started", "checkout");
 
@@ -250,13 +251,15 @@ fn probe(arguments: &Arguments, told: &Receiver<String>) -> Result<Histogram<u64
         let record = event.record(TOKEN).to_string().into_bytes();
         let sent = Instant::now();
         target.send(&[(person.clone(), record)])?;
-        let mut position = String::new();
-        if arguments.way == Way::Position {
-            let (partition, next) = placed.recv_timeout(LIMIT)?;
-            write!(position, "sluice-position: {partition}:{next}\r\nsluice-wait-ms: 5000\r\n")?;
-        }
+        let headers = match arguments.way {
+            Way::Position => {
+                let (partition, next) = placed.recv_timeout(LIMIT)?;
+                from_position(&format!("{partition}:{next}"), POSITION_WAIT_MS)
+            }
+            Way::Produce | Way::Capture | Way::Read => String::new(),
+        };
         match &mut node {
-            Some(node) => ask(node, &person, &position, sent)?,
+            Some(node) => ask(node, &person, &headers, sent)?,
             None => while told.recv_timeout(LIMIT)? != person {},
         }
         took.record(sent.elapsed().as_micros() as u64)?;

@@ -31,6 +31,7 @@ pub struct Sample {
     pub events: f64,
     pub checkpoints: f64,
     pub cpu_seconds: f64,
+    pages_awaited: u64,
 }
 
 /// How a node took a topic in.
@@ -52,6 +53,11 @@ impl TakenIn {
     /// Processor time from the process's start until all was durable, per million events.
     pub fn cpu_seconds_per_million(&self) -> f64 {
         self.durable.cpu_seconds / (self.last.events / 1e6)
+    }
+
+    /// How often the node waited in the run for a page that the system had to read from disk.
+    pub fn pages_awaited(&self) -> u64 {
+        self.last.pages_awaited - self.first.pages_awaited
     }
 }
 
@@ -86,6 +92,7 @@ pub fn taken_in(
             events: metric(&text, "sluice_events_total"),
             checkpoints: metric(&text, "sluice_checkpoints_total"),
             cpu_seconds: process::cpu_seconds(pid)?,
+            pages_awaited: process::pages_awaited(pid)?,
         })
     };
     // The last sample without an event is the best guess at when the first one came.

@@ -44,6 +44,11 @@ impl Reply<'_> {
     }
 }
 
+/// The headers by which a check waits so long for state that has this position.
+pub fn from_position(position: &str, wait_ms: u64) -> String {
+    format!("sluice-position: {position}\r\nsluice-wait-ms: {wait_ms}\r\n")
+}
+
 impl Connection {
     /// Connects to an address like `http://127.0.0.1:7070`.
     ///
