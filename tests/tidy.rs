@@ -65,46 +65,53 @@ fn the_boundaries_are_in_the_manifests() {
         ("schemas", &["rdkafka", "rocksdb", "tokio", "axum", "evaluator", "processor"][..]),
     ];
     for (member, names) in forbidden {
-        let manifest = read(&repository().join(member).join("Cargo.toml"));
-        let lines = manifest.lines().map(str::trim);
-        for line in lines.filter(|line| !line.starts_with('#')) {
-            let imported = line.split(['.', ' ', '=']).next().unwrap_or_default();
-            assert!(!names.contains(&imported), "{member} names {imported}");
+        for imported in dependencies(member) {
+            assert!(!names.contains(&&*imported), "{member} names {imported}");
         }
     }
-    let manifest = read(&repository().join("tests/Cargo.toml"));
-    assert!(!manifest.contains("processor"), "tests drive the binary from outside");
+    assert!(!manifest("tests").contains("processor"), "tests drive the binary from outside");
 }
 
 /// What a crate asks for, its code names; that of `bench` is partly the tests'.
 #[test]
 fn no_dependency_is_left_over() {
-    let members = ["schemas", "evaluator", "processor", "tests", "tests/fuzz", "tests/mutants"];
-    let alone = members.map(|member| (member, vec![member]));
-    let mut named = 0;
-    for (member, folders) in alone.into_iter().chain([("bench", vec!["bench", "tests"])]) {
-        let files = folders.iter().flat_map(|folder| files(&repository().join(folder)));
-        let is_code = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "rs");
-        let code: String = files.filter(is_code).map(|path| read(&path)).collect();
+    let members: [(&str, &[&str]); 7] = [
+        ("schemas", &["schemas"]),
+        ("evaluator", &["evaluator"]),
+        ("processor", &["processor"]),
+        ("bench", &["bench", "tests"]),
+        ("tests", &["tests"]),
+        ("tests/fuzz", &["tests/fuzz"]),
+        ("tests/mutants", &["tests/mutants"]),
+    ];
+    let mut found = 0;
+    for (member, folders) in members {
+        let files = folders.iter().flat_map(|folder| rust(&repository().join(folder)));
+        let code: String = files.map(|path| read(&path)).collect();
         let is_of_name = |c: char| c.is_alphanumeric() || c == '_';
         let words: BTreeSet<&str> = code.split(|c| !is_of_name(c)).collect();
-        for name in dependencies(&read(&repository().join(member).join("Cargo.toml"))) {
+        for name in dependencies(member) {
             let word = name.replace('-', "_");
             assert!(words.contains(&*word), "{member} has no use for {name}");
-            named += 1;
+            found += 1;
         }
     }
-    assert!(named > 50, "only {named} dependencies were found");
+    assert!(found > 50, "only {found} dependencies were found");
 }
 
-/// The names of what a manifest asks for.
-fn dependencies(manifest: &str) -> Vec<&str> {
+/// The names of what a crate asks for.
+fn dependencies(member: &str) -> Vec<String> {
     let mut is_inside = false;
-    let lines = manifest.lines().filter(|line| {
+    let manifest = manifest(member);
+    let lines = manifest.lines().map(str::trim).filter(|line| {
         is_inside = if line.starts_with('[') { line.contains("dependencies") } else { is_inside };
         is_inside && line.starts_with(|c: char| c.is_ascii_lowercase())
     });
-    lines.filter_map(|line| line.split(['.', ' ', '=']).next()).collect()
+    lines.filter_map(|line| Some(line.split(['.', ' ', '=']).next()?.to_owned())).collect()
+}
+
+fn manifest(member: &str) -> String {
+    read(&repository().join(member).join("Cargo.toml"))
 }
 
 #[test]
@@ -185,14 +192,18 @@ fn longest_function<'a>(lines: &[&'a str]) -> (usize, &'a str) {
 /// Asks of every Rust file what is wrong with it.
 fn complaints(ask: impl Fn(&Path, &str) -> Option<String>) -> Vec<String> {
     let root = repository();
-    let rust = files(&root).into_iter();
-    let rust = rust.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    let asked = rust.filter_map(|path| {
+    let asked = rust(&root).into_iter().filter_map(|path| {
         let complaint = ask(&path, &read(&path))?;
         let path = path.strip_prefix(&root).expect("a file of the repository").display();
         Some(format!("{path}: {complaint}"))
     });
     asked.collect()
+}
+
+/// A folder's Rust files.
+fn rust(folder: &Path) -> Vec<PathBuf> {
+    let is_rust = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    files(folder).into_iter().filter(is_rust).collect()
 }
 
 /// The repository's files, without what is hidden, built or installed.
